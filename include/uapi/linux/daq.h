@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note */
+/*
+ * Contract between the DAQ driver, its card, eBPF programs and user space:
+ * the header in front of every segment and the generic netlink family that
+ * configures channels. Documentation/frame-format.rst is the specification.
+ */
+#ifndef _UAPI_LINUX_DAQ_H
+#define _UAPI_LINUX_DAQ_H
+
+#include <linux/types.h>
+
+/* EtherType of a segment: IEEE 802 "local experimental 1". */
+#define DAQ_ETHERTYPE		0x88b5
+#define DAQ_HDR_VERSION		1
+
+#define DAQ_MAX_CHANNELS	64
+#define DAQ_MAX_SAMPLE_BYTES	8
+/* XDP allows 17 buffers behind the one that holds the header. */
+#define DAQ_MAX_SEGMENT_BYTES	(17 * 4096)
+#define DAQ_MAX_FRAME_BYTES	(64 << 20)
+
+/* daq_hdr.flags */
+#define DAQ_HDR_F_SOF		0x01	/* first segment of a frame */
+#define DAQ_HDR_F_EOF		0x02	/* last segment of a frame */
+#define DAQ_HDR_F_OVERRUN	0x04	/* segments were dropped just before this one */
+#define DAQ_HDR_F_DAMAGED	0x08	/* the card knows that the payload is bad */
+#define DAQ_HDR_F_LAST		0x10	/* nothing follows: the source ended */
+
+/**
+ * struct daq_hdr - what every segment starts with, in network byte order
+ * @dst: destination MAC address, the interface's own
+ * @src: source MAC address; its last two bytes are the channel
+ * @ethertype: DAQ_ETHERTYPE
+ * @version: DAQ_HDR_VERSION
+ * @flags: DAQ_HDR_F_*
+ * @channel: input channel that produced the segment
+ * @reserved: 0
+ * @frame: frame number; counts every frame of the channel, lost ones too
+ * @segment: segment number in the frame, from 0
+ * @offset: where the payload belongs in the frame, bytes
+ * @payload_len: bytes of payload behind this header
+ * @frame_len: bytes of payload of the whole frame
+ * @sample: index of the first sample in the payload
+ * @timestamp: card clock when that sample was taken, ns
+ * @dropped: segments that the card has dropped on this channel so far
+ */
+struct daq_hdr {
+	__u8	dst[6];
+	__u8	src[6];
+	__be16	ethertype;
+	__u8	version;
+	__u8	flags;
+	__be16	channel;
+	__be16	reserved;
+	__be32	frame;
+	__be32	segment;
+	__be32	offset;
+	__be32	payload_len;
+	__be32	frame_len;
+	__be64	sample;
+	__be64	timestamp;
+	__be64	dropped;
+};
+
+#define DAQ_HDR_LEN		64
+
+/* What an input channel acquires. */
+enum daq_source {
+	DAQ_SOURCE_NONE,	/* nothing */
+	DAQ_SOURCE_COUNTER,	/* little-endian 64-bit words that count from 0 */
+	DAQ_SOURCE_RAMP,	/* every sample is its own index, little-endian */
+	DAQ_SOURCE_SINE,	/* 16-bit sine with a period of 256 samples */
+	DAQ_SOURCE_BARS,	/* YUYV 4:2:2 colour bars that move with the frame number */
+	DAQ_SOURCE_LOOPBACK,	/* what an output channel plays */
+	__DAQ_SOURCE_MAX,
+	DAQ_SOURCE_MAX = __DAQ_SOURCE_MAX - 1
+};
+
+/* Generic netlink family, Documentation/netlink/specs/daq.yaml. */
+#define DAQ_FAMILY_NAME		"daq"
+#define DAQ_FAMILY_VERSION	1
+
+enum {
+	DAQ_A_CHANNEL_IFINDEX = 1,	/* u32 */
+	DAQ_A_CHANNEL_ID,		/* u32 */
+	DAQ_A_CHANNEL_QUEUE,		/* u32, read only: see ethtool -x */
+	DAQ_A_CHANNEL_SOURCE,		/* u32, enum daq_source */
+	DAQ_A_CHANNEL_LOOP_FROM,	/* u32, output channel of a loop-back */
+	DAQ_A_CHANNEL_SAMPLE_BYTES,	/* u32 */
+	DAQ_A_CHANNEL_SEGMENT_BYTES,	/* u32, payload of a full segment */
+	DAQ_A_CHANNEL_FRAME_BYTES,	/* u32 */
+	DAQ_A_CHANNEL_LINE_BYTES,	/* u32, one line of a video frame */
+	DAQ_A_CHANNEL_RATE,		/* u64, samples per second */
+	DAQ_A_CHANNEL_PAD,
+	__DAQ_A_CHANNEL_MAX,
+	DAQ_A_CHANNEL_MAX = __DAQ_A_CHANNEL_MAX - 1
+};
+
+enum {
+	DAQ_CMD_CHANNEL_GET = 1,	/* do: one channel; dump: all, of one card or of every one */
+	DAQ_CMD_CHANNEL_SET,
+	__DAQ_CMD_MAX,
+	DAQ_CMD_MAX = __DAQ_CMD_MAX - 1
+};
+
+#endif /* _UAPI_LINUX_DAQ_H */
