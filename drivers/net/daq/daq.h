@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Data acquisition cards as network interfaces: what the driver's files share. */
+#ifndef _DAQ_H
+#define _DAQ_H
+
+#include <linux/daq.h>
+#include <linux/ethtool.h>
+#include <linux/filter.h>
+#include <linux/netdevice.h>
+#include <linux/u64_stats_sync.h>
+#include <net/page_pool/types.h>
+#include <net/xdp.h>
+
+#include "daq_hw.h"
+
+struct daq_card;
+struct xsk_buff_pool;
+
+/* Buffers of the last part of a ring: the card reports everything then. */
+#define DAQ_RX_LOW		64
+/* Without a socket not more than 2 MiB of kernel memory wait in a queue. */
+#define DAQ_RX_PAGES		512
+#define DAQ_RING_DEFAULT	4096
+/* Sent packets are reaped this many at a time, or when the last is sent. */
+#define DAQ_TX_FRAMES		16
+/* What the kernel reserves behind the data of a first buffer. */
+#define DAQ_TAILROOM		SKB_DATA_ALIGN(sizeof(struct skb_shared_info))
+/* Bytes of a packet that fit a page of the page pool. */
+#define DAQ_PAGE_ROOM		(PAGE_SIZE - XDP_PACKET_HEADROOM - DAQ_TAILROOM)
+
+/**
+ * struct daq_hw_ops - the way to a card's registers and interrupts
+ * @read32: read a register
+ * @write32: write a register; may sleep unless it is a doorbell
+ * @doorbell: write a doorbell register; does not sleep
+ * @irq_enable: deliver interrupts of queue vectors to daq_irq()
+ * @irq_disable: deliver no more of them; none runs when it returns
+ */
+struct daq_hw_ops {
+	u32 (*read32)(struct daq_card *card, u32 reg);
+	void (*write32)(struct daq_card *card, u32 reg, u32 val);
+	void (*doorbell)(struct daq_card *card, u32 reg, u32 val);
+	int (*irq_enable)(struct daq_card *card);
+	void (*irq_disable)(struct daq_card *card);
+};
+
+/* Where a segment or packet ended, see Documentation/daq.rst. */
+enum daq_rx_count {
+	DAQ_RX_SOCKET,		/* redirected, to an AF_XDP socket usually */
+	DAQ_RX_STACK,		/* passed to the network stack */
+	DAQ_RX_XDP_TX,		/* sent back by the XDP program */
+	DAQ_RX_DROP_XDP,	/* XDP_DROP */
+	DAQ_RX_DROP_ABORTED,	/* XDP_ABORTED or an unknown verdict */
+	DAQ_RX_DROP_RING_FULL,	/* the socket's RX ring was full */
+	DAQ_RX_DROP_REDIRECT,	/* redirect failed for another reason */
+	DAQ_RX_DROP_NO_MEMORY,	/* no skb or page for it */
+	DAQ_RX_DROP_NO_FRAGS,	/* several buffers, but a program without frags */
+	DAQ_RX_DROP_BAD_DESC,	/* the card's completion made no sense */
+	DAQ_RX_DROP_STOPPED,	/* in the ring when the queue was stopped */
+	DAQ_RX_COUNTS
+};
+
+/**
+ * struct daq_rx_stats - what became of a channel's segments
+ * @syncp: protects the rest
+ * @count: segments and packets, by enum daq_rx_count
+ * @bytes: of those delivered: to a socket, the stack or back out
+ * @frames: delivered segments that ended a frame
+ *
+ * Written by the NAPI context of the one queue that serves the channel, and
+ * with that queue stopped.
+ */
+struct daq_rx_stats {
+	struct u64_stats_sync syncp;
+	u64_stats_t count[DAQ_RX_COUNTS];
+	u64_stats_t bytes;
+	u64_stats_t frames;
+};
+
+/**
+ * struct daq_queue_stats - what a queue's driver side did
+ * @syncp: protects the rest
+ * @irqs: interrupts
+ * @polls: NAPI polls
+ * @flushes: polls that handed data to sockets, one wake-up each at most
+ * @duplicates: fill ring entries refused: chunk already with the card
+ * @tx_packets: packets handed to the card
+ * @tx_bytes: their bytes
+ * @tx_dropped: packets that could not be
+ *
+ * Written by the queue's NAPI context and, the tx members, under the TX lock,
+ * both with bottom halves off; @irqs by the interrupt handler.
+ */
+struct daq_queue_stats {
+	struct u64_stats_sync syncp;
+	u64_stats_t polls;
+	u64_stats_t flushes;
+	u64_stats_t duplicates;
+	struct u64_stats_sync tx_syncp;
+	u64_stats_t tx_packets;
+	u64_stats_t tx_bytes;
+	u64_stats_t tx_dropped;
+	atomic64_t irqs;
+};
+
+/* A channel's format, as netlink sets it; written under RTNL. */
+struct daq_format {
+	u32 source;
+	u32 loop_from;
+	u32 sample_bytes;
+	u32 segment_bytes;
+	u32 frame_bytes;
+	u32 line_bytes;
+	u64 rate;
+};
+
+/**
+ * struct daq_chan - one channel
+ * @format: format; written under RTNL
+ * @queue: index of the queue that receives its segments; written under RTNL
+ * @stats: what became of its segments
+ */
+struct daq_chan {
+	struct daq_format format;
+	u32 queue;
+	struct daq_rx_stats stats;
+};
+
+/* A buffer that the card may write to. */
+union daq_rx_buf {
+	struct xdp_buff *xdp;	/* of the socket's pool */
+	struct page *page;	/* of the page pool */
+};
+
+/**
+ * struct daq_rx_ring - receive side of a queue
+ * @desc: descriptors
+ * @cmpl: completions
+ * @bufs: what is behind each descriptor
+ * @mask: number of entries less one
+ * @posted: descriptors posted
+ * @taken: descriptors that the card gave back
+ * @seen: completions processed
+ * @buf_len: usable bytes of a buffer
+ * @head: offset of the data in a first buffer
+ * @head_len: bytes from there that a first buffer can hold
+ */
+struct daq_rx_ring {
+	struct daq_rx_desc *desc;
+	struct daq_rx_cmpl *cmpl;
+	union daq_rx_buf *bufs;
+	u32 mask;
+	u32 posted;
+	u32 taken;
+	u32 seen;
+	u32 buf_len;
+	u32 head;
+	u32 head_len;
+	dma_addr_t desc_dma;
+	dma_addr_t cmpl_dma;
+};
+
+enum daq_tx_type {
+	DAQ_TX_NONE,		/* not the last descriptor of its packet */
+	DAQ_TX_SKB,
+	DAQ_TX_XDP,		/* a frame that XDP_TX sends */
+	DAQ_TX_XSK,		/* owned by a socket: one completion per descriptor */
+};
+
+/* What is behind a TX descriptor; the owner is with the last one. */
+struct daq_tx_buf {
+	enum daq_tx_type type;
+	u32 map_len;		/* 0: nothing to unmap */
+	bool map_page;		/* by dma_map_page(), not _single() */
+	dma_addr_t dma;
+	union {
+		struct sk_buff *skb;
+		struct xdp_frame *xdpf;
+	};
+};
+
+/**
+ * struct daq_tx_ring - transmit side of a queue
+ * @desc: descriptors
+ * @bufs: what is behind each of them
+ * @mask: number of entries less one
+ * @posted: descriptors posted
+ * @done: descriptors that the card has finished with
+ *
+ * @posted is written under the TX lock, @done by the NAPI context.
+ */
+struct daq_tx_ring {
+	struct daq_tx_desc *desc;
+	struct daq_tx_buf *bufs;
+	u32 mask;
+	u32 posted;
+	u32 done;
+	dma_addr_t desc_dma;
+};
+
+/**
+ * struct daq_queue - one queue: rings, NAPI context, socket
+ * @napi: its NAPI context
+ * @card: the card
+ * @index: number of the queue
+ * @rx: receive ring
+ * @tx: transmit ring
+ * @status: where the card reports progress
+ * @status_dma: its address for the card
+ * @pool: buffers of a zero-copy socket; NULL: pages of @page_pool. Written
+ *	  under RTNL with the queue stopped.
+ * @with_card: chunks of @pool that the card has, one bit each
+ * @page_pool: pages for when there is no socket
+ * @rxq: for XDP, when buffers are pages
+ * @xsk_rxq: for XDP, when buffers are chunks of @pool
+ * @stats: counters
+ */
+struct daq_queue {
+	struct napi_struct napi;
+	struct daq_card *card;
+	u32 index;
+	struct daq_rx_ring rx;
+	struct daq_tx_ring tx;
+	struct daq_queue_status *status;
+	dma_addr_t status_dma;
+	struct xsk_buff_pool *pool;
+	unsigned long *with_card;
+	struct page_pool *page_pool;
+	struct xdp_rxq_info rxq;
+	struct xdp_rxq_info xsk_rxq;
+	struct daq_queue_stats stats;
+} ____cacheline_aligned_in_smp;
+
+/**
+ * struct daq_card - a card and its interface
+ * @netdev: the interface
+ * @dev: the device that does DMA
+ * @ops: way to the registers
+ * @channels: number of channels and of queues
+ * @chans: channels
+ * @queues: queues
+ * @xdp_prog: XDP program; written under RTNL
+ * @ring_size: entries of the rings of a queue
+ * @rx_frames: frames per report to the host
+ * @rx_usecs: bound on the age of what is not reported, microseconds
+ */
+struct daq_card {
+	struct net_device *netdev;
+	struct device *dev;
+	const struct daq_hw_ops *ops;
+	u32 channels;
+	struct daq_chan *chans;
+	struct daq_queue *queues;
+	struct bpf_prog __rcu *xdp_prog;
+	u32 ring_size;
+	u32 rx_frames;
+	u32 rx_usecs;
+};
+
+/* daq_netdev.c */
+void daq_setup(struct net_device *netdev);
+int daq_card_init(struct daq_card *card, struct net_device *netdev);
+void daq_card_free(struct daq_card *card);
+bool daq_is_card(const struct net_device *netdev);
+void daq_irq(struct daq_queue *q);
+
+/* daq_queue.c */
+int daq_queue_alloc(struct daq_queue *q);
+void daq_queue_free(struct daq_queue *q);
+void daq_queue_start(struct daq_queue *q);
+void daq_queue_stop(struct daq_queue *q);
+int daq_poll(struct napi_struct *napi, int budget);
+
+/* daq_chan.c */
+void daq_chan_start(struct daq_card *card, u32 channel);
+void daq_chan_stop(struct daq_card *card, u32 channel);
+int daq_chan_set_format(struct daq_card *card, u32 channel,
+			const struct daq_format *format,
+			struct netlink_ext_ack *extack);
+u64 daq_chan_read64(struct daq_card *card, u32 channel, u32 reg);
+
+/* daq_rx.c */
+bool daq_rx_refill(struct daq_queue *q);
+int daq_rx_poll(struct daq_queue *q, int budget);
+void daq_rx_drain(struct daq_queue *q);
+
+/* daq_tx.c */
+netdev_tx_t daq_start_xmit(struct sk_buff *skb, struct net_device *netdev);
+bool daq_tx_xdp(struct daq_queue *q, struct xdp_buff *xdp);
+bool daq_tx_poll(struct daq_queue *q, int budget);
+void daq_tx_drain(struct daq_queue *q);
+
+/* daq_xdp.c */
+int daq_bpf(struct net_device *netdev, struct netdev_bpf *bpf);
+int daq_xsk_wakeup(struct net_device *netdev, u32 queue, u32 flags);
+
+bool daq_fits_one_buffer(const struct bpf_prog *prog, u32 segment_bytes);
+
+/* daq_ethtool.c */
+extern const struct ethtool_ops daq_ethtool_ops;
+
+/* daq_netlink.c */
+int daq_netlink_init(void);
+void daq_netlink_exit(void);
+
+/* daq_soft.c */
+int daq_soft_init(void);
+void daq_soft_exit(void);
+
+static inline u32 daq_queue_read(struct daq_queue *q, u32 reg)
+{
+	return q->card->ops->read32(q->card, DAQ_REG_QUEUE(q->index) + reg);
+}
+
+static inline void daq_queue_write(struct daq_queue *q, u32 reg, u32 val)
+{
+	q->card->ops->write32(q->card, DAQ_REG_QUEUE(q->index) + reg, val);
+}
+
+static inline void daq_queue_write64(struct daq_queue *q, u32 reg, u64 val)
+{
+	daq_queue_write(q, reg, lower_32_bits(val));
+	daq_queue_write(q, reg + 4, upper_32_bits(val));
+}
+
+static inline void daq_queue_doorbell(struct daq_queue *q, u32 reg, u32 val)
+{
+	q->card->ops->doorbell(q->card, DAQ_REG_QUEUE(q->index) + reg, val);
+}
+
+#endif /* _DAQ_H */

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Channels: what they acquire, when they run, what they counted. */
+#include <linux/log2.h>
+#include <linux/netdevice.h>
+#include <linux/netlink.h>
+
+#include "daq.h"
+
+/* Bytes per second that no card here reaches; keeps times above 0 ns. */
+#define DAQ_MAX_BYTE_RATE	(64ULL << 30)
+
+static void daq_chan_write(struct daq_card *card, u32 channel, u32 reg, u32 val)
+{
+	card->ops->write32(card, DAQ_REG_CHAN(channel) + reg, val);
+}
+
+static void daq_chan_write64(struct daq_card *card, u32 channel, u32 reg,
+			     u64 val)
+{
+	daq_chan_write(card, channel, reg, lower_32_bits(val));
+	daq_chan_write(card, channel, reg + 4, upper_32_bits(val));
+}
+
+/**
+ * daq_chan_read64() - read a 64-bit register of a channel
+ * @card: card
+ * @channel: channel
+ * @reg: its register
+ *
+ * Context: any. Return: a value that the register had during the call.
+ */
+u64 daq_chan_read64(struct daq_card *card, u32 channel, u32 reg)
+{
+	u32 addr = DAQ_REG_CHAN(channel) + reg;
+	u32 high, low, again;
+
+	again = card->ops->read32(card, addr + 4);
+	do {
+		high = again;
+		low = card->ops->read32(card, addr);
+		again = card->ops->read32(card, addr + 4);
+	} while (high != again);
+	return (u64)high << 32 | low;
+}
+
+/**
+ * daq_chan_start() - let a channel run with its format
+ * @card: card
+ * @channel: channel
+ *
+ * Context: process, RTNL held.
+ */
+void daq_chan_start(struct daq_card *card, u32 channel)
+{
+	const struct daq_chan *chan = &card->chans[channel];
+	const struct daq_format *f = &chan->format;
+
+	daq_chan_write(card, channel, DAQ_CHAN_SOURCE, f->source);
+	daq_chan_write(card, channel, DAQ_CHAN_LOOP_FROM, f->loop_from);
+	daq_chan_write(card, channel, DAQ_CHAN_QUEUE, chan->queue);
+	daq_chan_write(card, channel, DAQ_CHAN_SAMPLE_BYTES, f->sample_bytes);
+	daq_chan_write(card, channel, DAQ_CHAN_SEGMENT_BYTES, f->segment_bytes);
+	daq_chan_write(card, channel, DAQ_CHAN_FRAME_BYTES, f->frame_bytes);
+	daq_chan_write(card, channel, DAQ_CHAN_LINE_BYTES, f->line_bytes);
+	daq_chan_write64(card, channel, DAQ_CHAN_RATE, f->rate);
+	daq_chan_write64(card, channel, DAQ_CHAN_MAC,
+			 ether_addr_to_u64(card->netdev->dev_addr));
+	daq_chan_write(card, channel, DAQ_CHAN_CTRL, DAQ_CHAN_CTRL_ENABLE);
+}
+
+/**
+ * daq_chan_stop() - stop a channel; its format can change then
+ * @card: card
+ * @channel: channel
+ *
+ * Context: process, RTNL held.
+ */
+void daq_chan_stop(struct daq_card *card, u32 channel)
+{
+	daq_chan_write(card, channel, DAQ_CHAN_CTRL, 0);
+}
+
+static int daq_check_format(struct daq_card *card, const struct daq_format *f,
+			    struct netlink_ext_ack *extack)
+{
+	if (f->source > DAQ_SOURCE_MAX) {
+		NL_SET_ERR_MSG_FMT(extack, "no such source: %u", f->source);
+		return -EINVAL;
+	}
+	if (f->loop_from >= card->channels) {
+		NL_SET_ERR_MSG_FMT(extack, "no such channel to loop back: %u (%s has 0-%u)",
+				   f->loop_from, card->netdev->name,
+				   card->channels - 1);
+		return -EINVAL;
+	}
+	if (!is_power_of_2(f->sample_bytes) ||
+	    f->sample_bytes > DAQ_MAX_SAMPLE_BYTES) {
+		NL_SET_ERR_MSG_FMT(extack, "a sample has 1, 2, 4 or 8 bytes, not %u",
+				   f->sample_bytes);
+		return -EINVAL;
+	}
+	if (!f->segment_bytes || f->segment_bytes > DAQ_MAX_SEGMENT_BYTES ||
+	    f->segment_bytes % f->sample_bytes) {
+		NL_SET_ERR_MSG_FMT(extack, "a segment has whole samples, at most %u bytes, not %u",
+				   DAQ_MAX_SEGMENT_BYTES, f->segment_bytes);
+		return -EINVAL;
+	}
+	if (!f->frame_bytes || f->frame_bytes > DAQ_MAX_FRAME_BYTES ||
+	    f->frame_bytes % f->sample_bytes) {
+		NL_SET_ERR_MSG_FMT(extack, "a frame has whole samples, at most %u bytes, not %u",
+				   DAQ_MAX_FRAME_BYTES, f->frame_bytes);
+		return -EINVAL;
+	}
+	if (f->line_bytes < 32 || f->line_bytes % 4) {
+		NL_SET_ERR_MSG_FMT(extack, "a line has at least 32 bytes, a multiple of 4, not %u",
+				   f->line_bytes);
+		return -EINVAL;
+	}
+	if (!f->rate) {
+		NL_SET_ERR_MSG(extack, "rate is 0: give at least 1 sample per second, or source none to stop the channel");
+		return -EINVAL;
+	}
+	if (f->rate > DAQ_MAX_BYTE_RATE / f->sample_bytes) {
+		NL_SET_ERR_MSG_FMT(extack, "rate of %llu samples per second is above %llu",
+				   f->rate, DAQ_MAX_BYTE_RATE / f->sample_bytes);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+/**
+ * daq_chan_set_format() - give a channel another format
+ * @card: card
+ * @channel: channel
+ * @format: format; all of it
+ * @extack: gets the reason of a refusal
+ *
+ * A running channel begins a new frame.
+ *
+ * Context: process, RTNL held. Return: 0 or a negative errno, the old format
+ * is in force then.
+ */
+int daq_chan_set_format(struct daq_card *card, u32 channel,
+			const struct daq_format *format,
+			struct netlink_ext_ack *extack)
+{
+	struct bpf_prog *prog = rtnl_dereference(card->xdp_prog);
+	int err;
+
+	err = daq_check_format(card, format, extack);
+	if (err)
+		return err;
+	if (!daq_fits_one_buffer(prog, format->segment_bytes)) {
+		NL_SET_ERR_MSG(extack, "such segments need an XDP program of type xdp.frags; load one or make them shorter");
+		return -EINVAL;
+	}
+
+	if (netif_running(card->netdev))
+		daq_chan_stop(card, channel);
+	card->chans[channel].format = *format;
+	if (netif_running(card->netdev))
+		daq_chan_start(card, channel);
+	return 0;
+}

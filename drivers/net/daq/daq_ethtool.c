@@ -1,0 +1,259 @@
+// SPDX-License-Identifier: GPL-2.0
+/* What ethtool shows and sets. */
+#include <linux/ethtool.h>
+#include <linux/netdevice.h>
+
+#include "daq.h"
+
+/* What became of a channel's segments; the card's counters come first. */
+static const char * const daq_rx_names[] = {
+	[DAQ_RX_SOCKET]		= "socket",
+	[DAQ_RX_STACK]		= "stack",
+	[DAQ_RX_XDP_TX]		= "xdp_tx",
+	[DAQ_RX_DROP_XDP]	= "drop_xdp",
+	[DAQ_RX_DROP_ABORTED]	= "drop_aborted",
+	[DAQ_RX_DROP_RING_FULL]	= "drop_ring_full",
+	[DAQ_RX_DROP_REDIRECT]	= "drop_redirect",
+	[DAQ_RX_DROP_NO_MEMORY]	= "drop_no_memory",
+	[DAQ_RX_DROP_NO_FRAGS]	= "drop_no_frags",
+	[DAQ_RX_DROP_BAD_DESC]	= "drop_bad_desc",
+	[DAQ_RX_DROP_STOPPED]	= "drop_stopped",
+};
+static_assert(ARRAY_SIZE(daq_rx_names) == DAQ_RX_COUNTS);
+
+static const struct {
+	const char *name;
+	u32 reg;
+} daq_card_counters[] = {
+	{ "produced", DAQ_CHAN_PRODUCED },
+	{ "produced_bytes", DAQ_CHAN_PRODUCED_BYTES },
+	{ "drop_no_buffer", DAQ_CHAN_NO_BUFFER },
+	{ "drop_too_long", DAQ_CHAN_TOO_LONG },
+	{ "played", DAQ_CHAN_PLAYED },
+	{ "played_bytes", DAQ_CHAN_PLAYED_BYTES },
+	{ "tx_bad", DAQ_CHAN_TX_BAD },
+};
+
+static const char * const daq_queue_names[] = {
+	"irqs", "polls", "flushes", "fill_duplicates",
+};
+
+#define DAQ_STATS_PER_CHANNEL	(ARRAY_SIZE(daq_card_counters) + \
+				 DAQ_RX_COUNTS + 1 /* frames */ + \
+				 ARRAY_SIZE(daq_queue_names))
+
+static void daq_get_drvinfo(struct net_device *netdev,
+			    struct ethtool_drvinfo *info)
+{
+	struct daq_card *card = netdev_priv(netdev);
+
+	strscpy(info->driver, KBUILD_MODNAME, sizeof(info->driver));
+	strscpy(info->bus_info, dev_name(card->dev), sizeof(info->bus_info));
+	snprintf(info->fw_version, sizeof(info->fw_version), "%u",
+		 card->ops->read32(card, DAQ_REG_VERSION));
+}
+
+static int daq_get_sset_count(struct net_device *netdev, int sset)
+{
+	struct daq_card *card = netdev_priv(netdev);
+
+	if (sset != ETH_SS_STATS)
+		return -EOPNOTSUPP;
+	return card->channels * DAQ_STATS_PER_CHANNEL;
+}
+
+static void daq_get_strings(struct net_device *netdev, u32 sset, u8 *data)
+{
+	struct daq_card *card = netdev_priv(netdev);
+	u32 i, j;
+
+	if (sset != ETH_SS_STATS)
+		return;
+
+	for (i = 0; i < card->channels; i++) {
+		for (j = 0; j < ARRAY_SIZE(daq_card_counters); j++)
+			ethtool_sprintf(&data, "ch%u_%s", i,
+					daq_card_counters[j].name);
+		for (j = 0; j < DAQ_RX_COUNTS; j++)
+			ethtool_sprintf(&data, "ch%u_%s", i, daq_rx_names[j]);
+		ethtool_sprintf(&data, "ch%u_frames", i);
+		for (j = 0; j < ARRAY_SIZE(daq_queue_names); j++)
+			ethtool_sprintf(&data, "queue%u_%s", i,
+					daq_queue_names[j]);
+	}
+}
+
+static u64 *daq_put_chan_stats(u64 *data, struct daq_card *card, u32 channel)
+{
+	const struct daq_rx_stats *stats = &card->chans[channel].stats;
+	unsigned int start;
+	u32 i;
+
+	for (i = 0; i < ARRAY_SIZE(daq_card_counters); i++)
+		*data++ = daq_chan_read64(card, channel,
+					  daq_card_counters[i].reg);
+	do {
+		start = u64_stats_fetch_begin(&stats->syncp);
+		for (i = 0; i < DAQ_RX_COUNTS; i++)
+			data[i] = u64_stats_read(&stats->count[i]);
+		data[i] = u64_stats_read(&stats->frames);
+	} while (u64_stats_fetch_retry(&stats->syncp, start));
+	return data + DAQ_RX_COUNTS + 1;
+}
+
+static u64 *daq_put_queue_stats(u64 *data, struct daq_queue *q)
+{
+	const struct daq_queue_stats *stats = &q->stats;
+	unsigned int start;
+
+	*data++ = atomic64_read(&stats->irqs);
+	do {
+		start = u64_stats_fetch_begin(&stats->syncp);
+		data[0] = u64_stats_read(&stats->polls);
+		data[1] = u64_stats_read(&stats->flushes);
+		data[2] = u64_stats_read(&stats->duplicates);
+	} while (u64_stats_fetch_retry(&stats->syncp, start));
+	return data + 3;
+}
+
+static void daq_get_ethtool_stats(struct net_device *netdev,
+				  struct ethtool_stats *stats, u64 *data)
+{
+	struct daq_card *card = netdev_priv(netdev);
+	u32 i;
+
+	for (i = 0; i < card->channels; i++) {
+		data = daq_put_chan_stats(data, card, i);
+		data = daq_put_queue_stats(data, &card->queues[i]);
+	}
+}
+
+static void daq_get_channels(struct net_device *netdev,
+			     struct ethtool_channels *ch)
+{
+	struct daq_card *card = netdev_priv(netdev);
+
+	ch->max_combined = card->channels;
+	ch->combined_count = card->channels;
+}
+
+static void daq_get_ringparam(struct net_device *netdev,
+			      struct ethtool_ringparam *ring,
+			      struct kernel_ethtool_ringparam *kernel_ring,
+			      struct netlink_ext_ack *extack)
+{
+	struct daq_card *card = netdev_priv(netdev);
+
+	ring->rx_max_pending = DAQ_RING_MAX;
+	ring->tx_max_pending = DAQ_RING_MAX;
+	ring->rx_pending = card->ring_size;
+	ring->tx_pending = card->ring_size;
+}
+
+static int daq_get_coalesce(struct net_device *netdev,
+			    struct ethtool_coalesce *coal,
+			    struct kernel_ethtool_coalesce *kernel_coal,
+			    struct netlink_ext_ack *extack)
+{
+	struct daq_card *card = netdev_priv(netdev);
+
+	coal->rx_max_coalesced_frames = card->rx_frames;
+	coal->rx_coalesce_usecs = card->rx_usecs;
+	return 0;
+}
+
+static int daq_set_coalesce(struct net_device *netdev,
+			    struct ethtool_coalesce *coal,
+			    struct kernel_ethtool_coalesce *kernel_coal,
+			    struct netlink_ext_ack *extack)
+{
+	struct daq_card *card = netdev_priv(netdev);
+	u32 i;
+
+	if (!coal->rx_max_coalesced_frames) {
+		NL_SET_ERR_MSG(extack, "rx-frames is 0: give at least 1");
+		return -EINVAL;
+	}
+	card->rx_frames = coal->rx_max_coalesced_frames;
+	card->rx_usecs = coal->rx_coalesce_usecs;
+	if (!netif_running(netdev))
+		return 0;
+
+	for (i = 0; i < card->channels; i++) {
+		daq_queue_write(&card->queues[i], DAQ_QUEUE_RX_FRAMES,
+				card->rx_frames);
+		daq_queue_write(&card->queues[i], DAQ_QUEUE_RX_USECS,
+				card->rx_usecs);
+	}
+	return 0;
+}
+
+/* The indirection table has an entry per channel: the queue that gets it. */
+static u32 daq_get_rxfh_indir_size(struct net_device *netdev)
+{
+	struct daq_card *card = netdev_priv(netdev);
+
+	return card->channels;
+}
+
+static int daq_get_rxfh(struct net_device *netdev,
+			struct ethtool_rxfh_param *rxfh)
+{
+	struct daq_card *card = netdev_priv(netdev);
+	u32 i;
+
+	rxfh->hfunc = ETH_RSS_HASH_NO_CHANGE;
+	if (rxfh->indir)
+		for (i = 0; i < card->channels; i++)
+			rxfh->indir[i] = card->chans[i].queue;
+	return 0;
+}
+
+static int daq_set_rxfh(struct net_device *netdev,
+			struct ethtool_rxfh_param *rxfh,
+			struct netlink_ext_ack *extack)
+{
+	struct daq_card *card = netdev_priv(netdev);
+	u32 i;
+
+	if (rxfh->key || (rxfh->hfunc != ETH_RSS_HASH_NO_CHANGE)) {
+		NL_SET_ERR_MSG(extack, "channels are not hashed: set the table only");
+		return -EOPNOTSUPP;
+	}
+	if (netif_running(netdev)) {
+		NL_SET_ERR_MSG(extack, "take the interface down to move channels between queues");
+		return -EBUSY;
+	}
+	for (i = 0; i < card->channels; i++)
+		card->chans[i].queue = rxfh->indir ? rxfh->indir[i] : i;
+	return 0;
+}
+
+static int daq_get_rxnfc(struct net_device *netdev, struct ethtool_rxnfc *info,
+			 u32 *rules)
+{
+	struct daq_card *card = netdev_priv(netdev);
+
+	if (info->cmd != ETHTOOL_GRXRINGS)
+		return -EOPNOTSUPP;
+	info->data = card->channels;
+	return 0;
+}
+
+const struct ethtool_ops daq_ethtool_ops = {
+	.supported_coalesce_params = ETHTOOL_COALESCE_RX_MAX_FRAMES |
+				     ETHTOOL_COALESCE_RX_USECS,
+	.get_drvinfo		= daq_get_drvinfo,
+	.get_link		= ethtool_op_get_link,
+	.get_sset_count		= daq_get_sset_count,
+	.get_strings		= daq_get_strings,
+	.get_ethtool_stats	= daq_get_ethtool_stats,
+	.get_channels		= daq_get_channels,
+	.get_ringparam		= daq_get_ringparam,
+	.get_coalesce		= daq_get_coalesce,
+	.set_coalesce		= daq_set_coalesce,
+	.get_rxfh_indir_size	= daq_get_rxfh_indir_size,
+	.get_rxfh		= daq_get_rxfh,
+	.set_rxfh		= daq_set_rxfh,
+	.get_rxnfc		= daq_get_rxnfc,
+};

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Programming interface of a DAQ card: registers, rings, status block.
+ *
+ * Shared by the driver and by the card model, in the kernel and in user
+ * space. Registers are little-endian and 32 bits wide; a 64-bit register is
+ * two of them, the low half first.
+ */
+#ifndef _DAQ_HW_H
+#define _DAQ_HW_H
+
+#include <linux/types.h>
+
+#define DAQ_HW_ID		0x31514144	/* "DAQ1" */
+#define DAQ_HW_VERSION		1
+
+/* Global page */
+#define DAQ_REG_ID		0x000	/* ro */
+#define DAQ_REG_VERSION		0x004	/* ro */
+#define DAQ_REG_CHANNELS	0x00c	/* ro */
+#define DAQ_REG_CLOCK		0x030	/* ro, 64 bits, ns */
+
+/* One page per channel; the queue of the same number has its upper half. */
+#define DAQ_REG_PAGE_SIZE	0x1000
+#define DAQ_REG_CHAN(i)		(DAQ_REG_PAGE_SIZE * (1 + (i)))
+#define DAQ_REG_QUEUE(i)	(DAQ_REG_CHAN(i) + 0x800)
+#define DAQ_REG_SPACE(n)	DAQ_REG_CHAN(n)
+
+/* Channel registers */
+#define DAQ_CHAN_CTRL		0x000
+#define   DAQ_CHAN_CTRL_ENABLE	  0x1
+#define DAQ_CHAN_SOURCE		0x004	/* enum daq_source */
+#define DAQ_CHAN_LOOP_FROM	0x008	/* output channel of a loop-back */
+#define DAQ_CHAN_QUEUE		0x00c	/* queue that gets the segments */
+#define DAQ_CHAN_SAMPLE_BYTES	0x010
+#define DAQ_CHAN_SEGMENT_BYTES	0x014
+#define DAQ_CHAN_FRAME_BYTES	0x018
+#define DAQ_CHAN_LINE_BYTES	0x01c
+#define DAQ_CHAN_RATE		0x020	/* 64 bits, samples per second */
+#define DAQ_CHAN_MAC		0x028	/* 64 bits, the low 48 used */
+/* 64-bit counters, read only, never reset */
+#define DAQ_CHAN_PRODUCED	0x040	/* segments */
+#define DAQ_CHAN_PRODUCED_BYTES	0x048	/* headers included */
+#define DAQ_CHAN_NO_BUFFER	0x050	/* segments dropped: ring empty or off */
+#define DAQ_CHAN_TOO_LONG	0x058	/* segments dropped: > DAQ_SEG_BUFS */
+#define DAQ_CHAN_PLAYED		0x060	/* packets that left the output */
+#define DAQ_CHAN_PLAYED_BYTES	0x068
+#define DAQ_CHAN_TX_BAD		0x070	/* packets refused for bad descriptors */
+
+/* Queue registers */
+#define DAQ_QUEUE_CTRL		0x000
+#define   DAQ_QUEUE_CTRL_RX	  0x1
+#define   DAQ_QUEUE_CTRL_TX	  0x2
+#define DAQ_QUEUE_BUSY		0x004	/* ro; CTRL bits whose DMA still runs */
+#define DAQ_QUEUE_STATUS	0x008	/* 64 bits, struct daq_queue_status */
+#define DAQ_QUEUE_RX_DESC	0x010	/* 64 bits, struct daq_rx_desc[] */
+#define DAQ_QUEUE_RX_CMPL	0x018	/* 64 bits, struct daq_rx_cmpl[] */
+#define DAQ_QUEUE_RX_SIZE	0x020	/* entries of both, a power of two */
+#define DAQ_QUEUE_RX_BUF	0x024	/* bytes of a buffer */
+#define DAQ_QUEUE_RX_HEAD	0x028	/* offset of a first buffer's data */
+#define DAQ_QUEUE_RX_HEAD_LEN	0x02c	/* bytes from there */
+#define DAQ_QUEUE_RX_PROD	0x030	/* doorbell: descriptors posted */
+#define DAQ_QUEUE_RX_FRAMES	0x034	/* report after so many frames */
+#define DAQ_QUEUE_RX_USECS	0x038	/* or when the oldest is so old */
+#define DAQ_QUEUE_RX_LOW	0x03c	/* or when fewer buffers are left */
+#define DAQ_QUEUE_TX_DESC	0x040	/* 64 bits, struct daq_tx_desc[] */
+#define DAQ_QUEUE_TX_SIZE	0x048	/* entries, a power of two */
+#define DAQ_QUEUE_TX_PROD	0x04c	/* doorbell: descriptors posted */
+#define DAQ_QUEUE_TX_FRAMES	0x050	/* report after so many packets */
+/*
+ * Doorbell: the low 16 bits of the RX and TX reports the driver has acted
+ * on. The card interrupts once as soon as its reports differ, then waits for
+ * the next write.
+ */
+#define DAQ_QUEUE_IRQ_ARM	0x054
+
+#define DAQ_RING_MIN		64
+#define DAQ_RING_MAX		32768
+/* Most buffers of one segment: the kernel's fragment limit and the head. */
+#define DAQ_SEG_BUFS		18
+
+/* Indices count up without wrapping at the ring's size. */
+
+/**
+ * struct daq_queue_status - where the card reports progress, in host memory
+ * @rx: completions written and reportable; read before the completions
+ * @tx: TX descriptors that the card has finished with
+ */
+struct daq_queue_status {
+	__le32 rx;
+	__le32 tx;
+};
+static_assert(sizeof(struct daq_queue_status) == 8);
+
+struct daq_rx_desc {
+	__le64 addr;
+};
+static_assert(sizeof(struct daq_rx_desc) == 8);
+
+/**
+ * struct daq_rx_cmpl - one segment or packet that the card has written
+ * @timestamp: card clock at the first sample, ns
+ * @frame: frame number
+ * @len: bytes, header included
+ * @first: ring index of its first buffer
+ * @bufs: number of buffers, taken in the order they were posted
+ * @channel: the channel that produced it
+ * @flags: DAQ_RX_F_*
+ * @reserved: 0
+ */
+struct daq_rx_cmpl {
+	__le64 timestamp;
+	__le32 frame;
+	__le32 len;
+	__le16 first;
+	__le16 bufs;
+	__le16 channel;
+	__le16 flags;
+	__le64 reserved;
+};
+static_assert(sizeof(struct daq_rx_cmpl) == 32);
+
+#define DAQ_RX_F_SEGMENT	0x1	/* starts with a struct daq_hdr */
+/*
+ * The first buffer has only the header, each further one is full of payload
+ * from its very start. Else each buffer has data at RX_HEAD only.
+ */
+#define DAQ_RX_F_SPLIT		0x2
+#define DAQ_RX_F_EOF		0x4	/* the last one of a frame */
+
+struct daq_tx_desc {
+	__le64 addr;
+	__le32 len;
+	__le32 flags;
+};
+static_assert(sizeof(struct daq_tx_desc) == 16);
+
+#define DAQ_TX_F_EOP		0x1	/* last descriptor of a packet */
+
+#endif /* _DAQ_HW_H */

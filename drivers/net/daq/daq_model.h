@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The card itself: a portable model of the hardware that daq_hw.h describes.
+ * It allocates nothing, takes no lock and calls its host only through
+ * struct daq_model_host.
+ */
+#ifndef _DAQ_MODEL_H
+#define _DAQ_MODEL_H
+
+#ifdef __KERNEL__
+#include <linux/build_bug.h>
+#include <linux/daq.h>
+#include <linux/types.h>
+#else
+#include "daq_model_user.h"
+#endif
+#include "daq_hw.h"
+
+/**
+ * struct daq_model_host - services that the card needs from its surroundings
+ * @read: DMA from host memory
+ * @write: DMA to host memory
+ * @publish: DMA write of one 32-bit word, visible after all earlier writes
+ * @raise: interrupt @vector; may be called from a doorbell write
+ * @now: the card's clock, ns
+ */
+struct daq_model_host {
+	void (*read)(void *ctx, u64 addr, void *buf, u32 len);
+	void (*write)(void *ctx, u64 addr, const void *buf, u32 len);
+	void (*publish)(void *ctx, u64 addr, __le32 word);
+	void (*raise)(void *ctx, unsigned int vector);
+	u64 (*now)(void *ctx);
+};
+
+/**
+ * struct daq_model_chan - one channel: an input and an output
+ * @ctrl: registers, in the order of daq_hw.h, up to @mac
+ * @start: when the next segment of a generated source starts, ns
+ * @start_frac: the rest of @start, in units of 1/@rate ns
+ * @sample: index of the next sample
+ * @frame: number of the current frame
+ * @segment: number of the next segment in it
+ * @offset: payload bytes of it so far
+ * @overrun: segments were dropped since the last one that got through
+ * @produced: counters, in the order of daq_hw.h
+ */
+struct daq_model_chan {
+	u32 ctrl, source, loop_from, queue;
+	u32 sample_bytes, segment_bytes, frame_bytes, line_bytes;
+	u64 rate;
+	u64 mac;
+
+	u64 start;
+	u64 start_frac;
+	u64 sample;
+	u32 frame;
+	u32 segment;
+	u32 offset;
+	bool overrun;
+
+	u64 produced, produced_bytes, no_buffer, too_long;
+	u64 played, played_bytes, tx_bad;
+};
+
+/**
+ * struct daq_model_queue - the rings of one queue
+ * @rx_prod: doorbells, written at any time: up to @armed
+ * @ctrl: registers, in the order of daq_hw.h, up to @tx_frames
+ * @rx_cons: RX descriptors used
+ * @rx_done: completions written
+ * @rx_reported: completions reported
+ * @rx_unreported: frames completed since the last report
+ * @rx_oldest: when the oldest unreported completion was written, ns
+ * @tx_cons: TX descriptors played
+ * @tx_reported: TX descriptors reported
+ * @tx_unreported: packets played since the last report
+ * @tx_idle: nothing was there to play at @tx_due
+ * @tx_due: when the next packet is to start, ns
+ * @tx_due_frac: the rest of @tx_due, in units of 1/rate ns
+ */
+struct daq_model_queue {
+	u32 rx_prod;
+	u32 tx_prod;
+	u32 irq_seen;
+	u32 armed;
+
+	u32 ctrl;
+	u64 status, rx_desc, rx_cmpl;
+	u32 rx_size, rx_buf, rx_head, rx_head_len;
+	u32 rx_frames, rx_usecs, rx_low;
+	u64 tx_desc;
+	u32 tx_size, tx_frames;
+
+	u32 rx_cons;
+	u32 rx_done;
+	u32 rx_reported;
+	u32 rx_unreported;
+	u64 rx_oldest;
+	u32 tx_cons;
+	u32 tx_reported;
+	u32 tx_unreported;
+	bool tx_idle;
+	u64 tx_due;
+	u64 tx_due_frac;
+};
+
+/**
+ * struct daq_model - a card
+ * @host: services
+ * @ctx: their first argument
+ * @channels: number of channels, 1 to DAQ_MAX_CHANNELS
+ * @page: the card's own memory for data on its way
+ * @chan: channels; only the first @channels exist
+ * @queue: queues, one per channel
+ */
+struct daq_model {
+	const struct daq_model_host *host;
+	void *ctx;
+	u32 channels;
+	u8 page[4096] __aligned(8);
+	struct daq_model_chan chan[DAQ_MAX_CHANNELS];
+	struct daq_model_queue queue[DAQ_MAX_CHANNELS];
+};
+
+void daq_model_init(struct daq_model *m, const struct daq_model_host *host,
+		    void *ctx, u32 channels);
+u64 daq_model_step(struct daq_model *m);
+bool daq_model_doorbell(struct daq_model *m, u32 reg, u32 val);
+void daq_model_write(struct daq_model *m, u32 reg, u32 val);
+u32 daq_model_read(struct daq_model *m, u32 reg);
+
+#endif /* _DAQ_MODEL_H */

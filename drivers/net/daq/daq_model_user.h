@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What daq_model.c needs of the kernel's headers, for user space. */
+#ifndef _DAQ_MODEL_USER_H
+#define _DAQ_MODEL_USER_H
+
+#include <assert.h>
+#include <endian.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <linux/types.h>
+#include <linux/daq.h>
+
+typedef uint8_t u8;
+typedef uint16_t u16;
+typedef int16_t s16;
+typedef uint32_t u32;
+typedef uint64_t u64;
+
+#define U64_MAX			UINT64_MAX
+#define NSEC_PER_SEC		1000000000L
+#define NSEC_PER_MSEC		1000000L
+#define NSEC_PER_USEC		1000L
+#define __aligned(n)		__attribute__((aligned(n)))
+#define ARRAY_SIZE(a)		(sizeof(a) / sizeof(*(a)))
+#define DIV_ROUND_UP(n, d)	(((n) + (d) - 1) / (d))
+#define min(a, b)		((a) < (b) ? (a) : (b))
+#define max(a, b)		((a) > (b) ? (a) : (b))
+#define lower_32_bits(n)	((u32)(n))
+#define upper_32_bits(n)	((u32)((n) >> 32))
+#define offsetofend(t, m)	(offsetof(t, m) + sizeof(((t *)0)->m))
+
+#define cpu_to_le16(n)		htole16(n)
+#define cpu_to_le32(n)		htole32(n)
+#define cpu_to_le64(n)		htole64(n)
+#define le32_to_cpu(n)		le32toh(n)
+#define le64_to_cpu(n)		le64toh(n)
+#define cpu_to_be16(n)		htobe16(n)
+#define cpu_to_be32(n)		htobe32(n)
+#define cpu_to_be64(n)		htobe64(n)
+#define be32_to_cpu(n)		be32toh(n)
+
+#define READ_ONCE(x)		__atomic_load_n(&(x), __ATOMIC_RELAXED)
+#define WRITE_ONCE(x, v)	__atomic_store_n(&(x), v, __ATOMIC_RELAXED)
+#define smp_load_acquire(p)	__atomic_load_n(p, __ATOMIC_ACQUIRE)
+#define smp_store_release(p, v)	__atomic_store_n(p, v, __ATOMIC_RELEASE)
+#define smp_mb()		__atomic_thread_fence(__ATOMIC_SEQ_CST)
+#define xchg(p, v)		__atomic_exchange_n(p, v, __ATOMIC_SEQ_CST)
+
+static inline u64 div64_u64_rem(u64 n, u64 d, u64 *rem)
+{
+	*rem = n % d;
+	return n / d;
+}
+
+
+#endif /* _DAQ_MODEL_USER_H */

@@ -1,0 +1,276 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The network interface of a card. */
+#include <linux/etherdevice.h>
+#include <linux/if_vlan.h>
+#include <net/xdp_sock_drv.h>
+
+#include "daq.h"
+
+/* Whole frames wake the consumer; a frame that is slower than this does not. */
+#define DAQ_RX_FRAMES_DEFAULT	1
+#define DAQ_RX_USECS_DEFAULT	(100 * USEC_PER_MSEC)
+
+/* What a packet of so many bytes has around it, as AF_XDP sees it at bind. */
+#define DAQ_MTU_OVERHEAD	(VLAN_ETH_HLEN + VLAN_HLEN + ETH_FCS_LEN)
+/* The longest that a socket with 4 KiB chunks and no headroom can take. */
+#define DAQ_MAX_MTU		(DAQ_SEG_BUFS * ALIGN_DOWN(DAQ_PAGE_ROOM, 128) - \
+				 DAQ_MTU_OVERHEAD)
+
+static int daq_open(struct net_device *netdev)
+{
+	struct daq_card *card = netdev_priv(netdev);
+	u32 i;
+	int err;
+
+	for (i = 0; i < card->channels; i++) {
+		err = daq_queue_alloc(&card->queues[i]);
+		if (err)
+			goto err_free_queues;
+	}
+	err = card->ops->irq_enable(card);
+	if (err)
+		goto err_free_queues;
+
+	for (i = 0; i < card->channels; i++)
+		daq_queue_start(&card->queues[i]);
+	for (i = 0; i < card->channels; i++)
+		daq_chan_start(card, i);
+	netif_carrier_on(netdev);
+	return 0;
+
+err_free_queues:
+	while (i--)
+		daq_queue_free(&card->queues[i]);
+	return err;
+}
+
+static int daq_stop(struct net_device *netdev)
+{
+	struct daq_card *card = netdev_priv(netdev);
+	u32 i;
+
+	netif_carrier_off(netdev);
+	for (i = 0; i < card->channels; i++)
+		daq_chan_stop(card, i);
+	for (i = 0; i < card->channels; i++)
+		daq_queue_stop(&card->queues[i]);
+	card->ops->irq_disable(card);
+	for (i = 0; i < card->channels; i++)
+		daq_queue_free(&card->queues[i]);
+	return 0;
+}
+
+static void daq_add_rx_stats(struct rtnl_link_stats64 *stats,
+			     struct daq_card *card, u32 channel)
+{
+	const struct daq_rx_stats *rx = &card->chans[channel].stats;
+	u64 count[DAQ_RX_COUNTS], bytes, too_long;
+	unsigned int start;
+	int i;
+
+	do {
+		start = u64_stats_fetch_begin(&rx->syncp);
+		for (i = 0; i < DAQ_RX_COUNTS; i++)
+			count[i] = u64_stats_read(&rx->count[i]);
+		bytes = u64_stats_read(&rx->bytes);
+	} while (u64_stats_fetch_retry(&rx->syncp, start));
+
+	for (i = 0; i < DAQ_RX_DROP_XDP; i++)
+		stats->rx_packets += count[i];
+	stats->rx_bytes += bytes;
+	for (i = DAQ_RX_DROP_XDP; i < DAQ_RX_COUNTS; i++)
+		if (i != DAQ_RX_DROP_BAD_DESC)
+			stats->rx_dropped += count[i];
+
+	too_long = daq_chan_read64(card, channel, DAQ_CHAN_TOO_LONG);
+	stats->rx_length_errors += too_long;
+	stats->rx_errors += too_long + count[DAQ_RX_DROP_BAD_DESC];
+	stats->rx_missed_errors += daq_chan_read64(card, channel,
+						   DAQ_CHAN_NO_BUFFER);
+}
+
+static void daq_add_tx_stats(struct rtnl_link_stats64 *stats,
+			     struct daq_card *card, u32 queue)
+{
+	const struct daq_queue_stats *tx = &card->queues[queue].stats;
+	u64 packets, bytes, dropped;
+	unsigned int start;
+
+	do {
+		start = u64_stats_fetch_begin(&tx->tx_syncp);
+		packets = u64_stats_read(&tx->tx_packets);
+		bytes = u64_stats_read(&tx->tx_bytes);
+		dropped = u64_stats_read(&tx->tx_dropped);
+	} while (u64_stats_fetch_retry(&tx->tx_syncp, start));
+
+	stats->tx_packets += packets;
+	stats->tx_bytes += bytes;
+	stats->tx_dropped += dropped;
+	stats->tx_errors += daq_chan_read64(card, queue, DAQ_CHAN_TX_BAD);
+}
+
+/*
+ * What the card produced is rx_packets + rx_dropped + rx_errors +
+ * rx_missed_errors, see Documentation/daq.rst.
+ */
+static void daq_get_stats64(struct net_device *netdev,
+			    struct rtnl_link_stats64 *stats)
+{
+	struct daq_card *card = netdev_priv(netdev);
+	u32 i;
+
+	for (i = 0; i < card->channels; i++) {
+		daq_add_rx_stats(stats, card, i);
+		daq_add_tx_stats(stats, card, i);
+	}
+}
+
+static bool daq_mtu_fits_pool(const struct xsk_buff_pool *pool, u32 mtu)
+{
+	u32 bufs = pool->umem->flags & XDP_UMEM_SG_FLAG ? DAQ_SEG_BUFS : 1;
+
+	return mtu + DAQ_MTU_OVERHEAD <=
+	       bufs * xsk_pool_get_rx_frame_size((struct xsk_buff_pool *)pool);
+}
+
+static int daq_change_mtu(struct net_device *netdev, int mtu)
+{
+	struct daq_card *card = netdev_priv(netdev);
+	struct bpf_prog *prog = rtnl_dereference(card->xdp_prog);
+	u32 i;
+
+	if (prog && !prog->aux->xdp_has_frags &&
+	    mtu + VLAN_ETH_HLEN > DAQ_PAGE_ROOM)
+		return -EINVAL;
+	for (i = 0; i < card->channels; i++) {
+		struct xsk_buff_pool *pool = card->queues[i].pool;
+
+		if (pool && !daq_mtu_fits_pool(pool, mtu))
+			return -EINVAL;
+	}
+	WRITE_ONCE(netdev->mtu, mtu);
+	return 0;
+}
+
+static const struct net_device_ops daq_netdev_ops = {
+	.ndo_open		= daq_open,
+	.ndo_stop		= daq_stop,
+	.ndo_start_xmit		= daq_start_xmit,
+	.ndo_get_stats64	= daq_get_stats64,
+	.ndo_change_mtu		= daq_change_mtu,
+	.ndo_set_mac_address	= eth_mac_addr,
+	.ndo_validate_addr	= eth_validate_addr,
+	.ndo_bpf		= daq_bpf,
+	.ndo_xsk_wakeup		= daq_xsk_wakeup,
+};
+
+/**
+ * daq_is_card() - whether an interface is one of ours
+ * @netdev: interface
+ *
+ * Return: true when netdev_priv() is a struct daq_card.
+ */
+bool daq_is_card(const struct net_device *netdev)
+{
+	return netdev->netdev_ops == &daq_netdev_ops;
+}
+
+static void daq_init_chan(struct daq_card *card, u32 channel)
+{
+	struct daq_chan *chan = &card->chans[channel];
+
+	chan->queue = channel;
+	chan->format = (struct daq_format){
+		.source = DAQ_SOURCE_NONE,
+		.loop_from = channel,
+		.sample_bytes = 2,
+		.segment_bytes = 2048,
+		.frame_bytes = 2048,
+		.line_bytes = 3840,
+		.rate = 48000,
+	};
+	u64_stats_init(&chan->stats.syncp);
+}
+
+static void daq_init_queue(struct daq_card *card, u32 index)
+{
+	struct daq_queue *q = &card->queues[index];
+
+	q->card = card;
+	q->index = index;
+	u64_stats_init(&q->stats.syncp);
+	u64_stats_init(&q->stats.tx_syncp);
+	netif_napi_add(card->netdev, &q->napi, daq_poll);
+}
+
+/**
+ * daq_setup() - what every interface of a card has
+ * @netdev: interface
+ */
+void daq_setup(struct net_device *netdev)
+{
+	ether_setup(netdev);
+	netdev->netdev_ops = &daq_netdev_ops;
+	netdev->ethtool_ops = &daq_ethtool_ops;
+	netdev->priv_flags &= ~IFF_TX_SKB_SHARING;
+	/* Nobody is out there to talk IPv6 with. */
+	netdev->priv_flags |= IFF_LIVE_ADDR_CHANGE | IFF_NO_ADDRCONF;
+	netdev->features |= NETIF_F_SG | NETIF_F_HIGHDMA;
+	netdev->hw_features |= NETIF_F_SG;
+	netdev->max_mtu = DAQ_MAX_MTU;
+	netdev->xdp_zc_max_segs = DAQ_SEG_BUFS;
+	xdp_set_features_flag(netdev, NETDEV_XDP_ACT_BASIC |
+				      NETDEV_XDP_ACT_REDIRECT |
+				      NETDEV_XDP_ACT_RX_SG |
+				      NETDEV_XDP_ACT_XSK_ZEROCOPY);
+}
+
+/**
+ * daq_card_init() - set up a card whose @dev, @ops and @channels are set
+ * @card: card, the private data of @netdev
+ * @netdev: its interface, not yet registered
+ *
+ * Context: process. Return: 0 or a negative errno.
+ */
+int daq_card_init(struct daq_card *card, struct net_device *netdev)
+{
+	u32 i;
+
+	card->netdev = netdev;
+	card->ring_size = DAQ_RING_DEFAULT;
+	card->rx_frames = DAQ_RX_FRAMES_DEFAULT;
+	card->rx_usecs = DAQ_RX_USECS_DEFAULT;
+	card->chans = kvcalloc(card->channels, sizeof(*card->chans), GFP_KERNEL);
+	if (!card->chans)
+		return -ENOMEM;
+	card->queues = kvcalloc(card->channels, sizeof(*card->queues),
+				GFP_KERNEL);
+	if (!card->queues) {
+		kvfree(card->chans);
+		return -ENOMEM;
+	}
+
+	for (i = 0; i < card->channels; i++) {
+		daq_init_chan(card, i);
+		daq_init_queue(card, i);
+	}
+	SET_NETDEV_DEV(netdev, card->dev);
+	if (!netdev->addr_assign_type || is_zero_ether_addr(netdev->dev_addr))
+		eth_hw_addr_random(netdev);
+	netif_carrier_off(netdev);
+	return 0;
+}
+
+/**
+ * daq_card_free() - undo daq_card_init() for a card that is not in use
+ * @card: card
+ */
+void daq_card_free(struct daq_card *card)
+{
+	u32 i;
+
+	for (i = 0; i < card->channels; i++)
+		netif_napi_del(&card->queues[i].napi);
+	kvfree(card->queues);
+	kvfree(card->chans);
+}

@@ -1,0 +1,293 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Generic netlink family: formats of channels. */
+#include <linux/daq.h>
+#include <linux/rtnetlink.h>
+#include <net/genetlink.h>
+#include <net/sock.h>
+
+#include "daq.h"
+
+static struct genl_family daq_family;
+
+static const struct nla_policy daq_get_policy[] = {
+	[DAQ_A_CHANNEL_IFINDEX]		= NLA_POLICY_MIN(NLA_U32, 1),
+	[DAQ_A_CHANNEL_ID]		= { .type = NLA_U32 },
+};
+
+static const struct nla_policy daq_set_policy[] = {
+	[DAQ_A_CHANNEL_IFINDEX]		= NLA_POLICY_MIN(NLA_U32, 1),
+	[DAQ_A_CHANNEL_ID]		= { .type = NLA_U32 },
+	[DAQ_A_CHANNEL_SOURCE]		= { .type = NLA_U32 },
+	[DAQ_A_CHANNEL_LOOP_FROM]	= { .type = NLA_U32 },
+	[DAQ_A_CHANNEL_SAMPLE_BYTES]	= { .type = NLA_U32 },
+	[DAQ_A_CHANNEL_SEGMENT_BYTES]	= { .type = NLA_U32 },
+	[DAQ_A_CHANNEL_FRAME_BYTES]	= { .type = NLA_U32 },
+	[DAQ_A_CHANNEL_LINE_BYTES]	= { .type = NLA_U32 },
+	[DAQ_A_CHANNEL_RATE]		= { .type = NLA_U64 },
+};
+
+/* Which member of a format an attribute sets. */
+static const struct {
+	u16 attr;
+	u16 offset;
+} daq_format_attrs[] = {
+	{ DAQ_A_CHANNEL_SOURCE, offsetof(struct daq_format, source) },
+	{ DAQ_A_CHANNEL_LOOP_FROM, offsetof(struct daq_format, loop_from) },
+	{ DAQ_A_CHANNEL_SAMPLE_BYTES, offsetof(struct daq_format, sample_bytes) },
+	{ DAQ_A_CHANNEL_SEGMENT_BYTES,
+	  offsetof(struct daq_format, segment_bytes) },
+	{ DAQ_A_CHANNEL_FRAME_BYTES, offsetof(struct daq_format, frame_bytes) },
+	{ DAQ_A_CHANNEL_LINE_BYTES, offsetof(struct daq_format, line_bytes) },
+};
+
+static u32 *daq_format_field(struct daq_format *format, int i)
+{
+	return (void *)format + daq_format_attrs[i].offset;
+}
+
+static int daq_fill_channel(struct sk_buff *msg, struct daq_card *card,
+			    u32 channel, u32 portid, u32 seq, int flags)
+{
+	struct daq_chan *chan = &card->chans[channel];
+	void *hdr;
+	int i;
+
+	hdr = genlmsg_put(msg, portid, seq, &daq_family, flags,
+			  DAQ_CMD_CHANNEL_GET);
+	if (!hdr)
+		return -EMSGSIZE;
+
+	if (nla_put_u32(msg, DAQ_A_CHANNEL_IFINDEX, card->netdev->ifindex) ||
+	    nla_put_u32(msg, DAQ_A_CHANNEL_ID, channel) ||
+	    nla_put_u32(msg, DAQ_A_CHANNEL_QUEUE, chan->queue) ||
+	    nla_put_u64_64bit(msg, DAQ_A_CHANNEL_RATE, chan->format.rate,
+			      DAQ_A_CHANNEL_PAD))
+		goto err_cancel;
+	for (i = 0; i < ARRAY_SIZE(daq_format_attrs); i++)
+		if (nla_put_u32(msg, daq_format_attrs[i].attr,
+				*daq_format_field(&chan->format, i)))
+			goto err_cancel;
+
+	genlmsg_end(msg, hdr);
+	return 0;
+
+err_cancel:
+	genlmsg_cancel(msg, hdr);
+	return -EMSGSIZE;
+}
+
+/* Context: RTNL held. Return: the card that a request is about, or an error. */
+static struct daq_card *daq_request_card(struct net *net, struct nlattr **attrs,
+					 struct netlink_ext_ack *extack)
+{
+	struct net_device *netdev;
+
+	if (!attrs[DAQ_A_CHANNEL_IFINDEX]) {
+		NL_SET_ERR_MSG(extack, "no interface index given");
+		return ERR_PTR(-EINVAL);
+	}
+	netdev = __dev_get_by_index(net,
+				    nla_get_u32(attrs[DAQ_A_CHANNEL_IFINDEX]));
+	if (!netdev) {
+		NL_SET_ERR_MSG_ATTR(extack, attrs[DAQ_A_CHANNEL_IFINDEX],
+				    "no such interface");
+		return ERR_PTR(-ENODEV);
+	}
+	if (!daq_is_card(netdev)) {
+		NL_SET_ERR_MSG_FMT(extack, "%s is not a DAQ card", netdev->name);
+		return ERR_PTR(-EOPNOTSUPP);
+	}
+	return netdev_priv(netdev);
+}
+
+static int daq_request_channel(struct daq_card *card, struct genl_info *info,
+			       u32 *channel)
+{
+	if (!info->attrs[DAQ_A_CHANNEL_ID]) {
+		NL_SET_ERR_MSG(info->extack, "no channel given");
+		return -EINVAL;
+	}
+	*channel = nla_get_u32(info->attrs[DAQ_A_CHANNEL_ID]);
+	if (*channel >= card->channels) {
+		NL_SET_ERR_MSG_FMT(info->extack, "no such channel: %u (%s has 0-%u)",
+				   *channel, card->netdev->name,
+				   card->channels - 1);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+static int daq_get_channel(struct daq_card *card, struct genl_info *info)
+{
+	struct sk_buff *msg;
+	u32 channel;
+	int err;
+
+	err = daq_request_channel(card, info, &channel);
+	if (err)
+		return err;
+	msg = genlmsg_new(GENLMSG_DEFAULT_SIZE, GFP_KERNEL);
+	if (!msg)
+		return -ENOMEM;
+	err = daq_fill_channel(msg, card, channel, info->snd_portid,
+			       info->snd_seq, 0);
+	if (err) {
+		nlmsg_free(msg);
+		return err;
+	}
+	return genlmsg_reply(msg, info);
+}
+
+static int daq_set_channel(struct daq_card *card, struct genl_info *info)
+{
+	struct daq_format format;
+	u32 channel;
+	int err, i;
+
+	err = daq_request_channel(card, info, &channel);
+	if (err)
+		return err;
+
+	format = card->chans[channel].format;
+	for (i = 0; i < ARRAY_SIZE(daq_format_attrs); i++) {
+		const struct nlattr *attr = info->attrs[daq_format_attrs[i].attr];
+
+		if (attr)
+			*daq_format_field(&format, i) = nla_get_u32(attr);
+	}
+	if (info->attrs[DAQ_A_CHANNEL_RATE])
+		format.rate = nla_get_u64(info->attrs[DAQ_A_CHANNEL_RATE]);
+	return daq_chan_set_format(card, channel, &format, info->extack);
+}
+
+static int daq_doit(struct genl_info *info,
+		    int (*run)(struct daq_card *card, struct genl_info *info))
+{
+	struct daq_card *card;
+	int err;
+
+	rtnl_lock();
+	card = daq_request_card(genl_info_net(info), info->attrs, info->extack);
+	err = IS_ERR(card) ? PTR_ERR(card) : run(card, info);
+	rtnl_unlock();
+	return err;
+}
+
+static int daq_get_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	return daq_doit(info, daq_get_channel);
+}
+
+static int daq_set_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	return daq_doit(info, daq_set_channel);
+}
+
+/* Where a dump goes on. */
+struct daq_dump {
+	unsigned long ifindex;
+	u32 channel;
+};
+
+static int daq_dump_card(struct sk_buff *msg, struct netlink_callback *cb,
+			 struct daq_card *card)
+{
+	struct daq_dump *dump = (void *)cb->ctx;
+
+	for (; dump->channel < card->channels; dump->channel++) {
+		int err = daq_fill_channel(msg, card, dump->channel,
+					   NETLINK_CB(cb->skb).portid,
+					   cb->nlh->nlmsg_seq, NLM_F_MULTI);
+
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+static int daq_dump_all(struct sk_buff *msg, struct netlink_callback *cb)
+{
+	struct daq_dump *dump = (void *)cb->ctx;
+	struct net_device *netdev;
+	int err;
+
+	for_each_netdev_dump(sock_net(msg->sk), netdev, dump->ifindex) {
+		if (!daq_is_card(netdev))
+			continue;
+		err = daq_dump_card(msg, cb, netdev_priv(netdev));
+		if (err)
+			return err;
+		dump->channel = 0;
+	}
+	return 0;
+}
+
+static int daq_get_dumpit(struct sk_buff *msg, struct netlink_callback *cb)
+{
+	const struct genl_info *info = genl_info_dump(cb);
+	struct daq_card *card;
+	int err;
+
+	BUILD_BUG_ON(sizeof(struct daq_dump) > sizeof(cb->ctx));
+
+	rtnl_lock();
+	if (info->attrs[DAQ_A_CHANNEL_IFINDEX]) {
+		card = daq_request_card(sock_net(msg->sk), info->attrs,
+					info->extack);
+		err = IS_ERR(card) ? PTR_ERR(card) : daq_dump_card(msg, cb, card);
+	} else {
+		err = daq_dump_all(msg, cb);
+	}
+	rtnl_unlock();
+	return err == -EMSGSIZE ? msg->len : err;
+}
+
+static const struct genl_split_ops daq_ops[] = {
+	{
+		.cmd		= DAQ_CMD_CHANNEL_GET,
+		.doit		= daq_get_doit,
+		.policy		= daq_get_policy,
+		.maxattr	= ARRAY_SIZE(daq_get_policy) - 1,
+		.flags		= GENL_CMD_CAP_DO,
+	}, {
+		.cmd		= DAQ_CMD_CHANNEL_GET,
+		.dumpit		= daq_get_dumpit,
+		.policy		= daq_get_policy,
+		.maxattr	= ARRAY_SIZE(daq_get_policy) - 1,
+		.flags		= GENL_CMD_CAP_DUMP,
+	}, {
+		.cmd		= DAQ_CMD_CHANNEL_SET,
+		.doit		= daq_set_doit,
+		.policy		= daq_set_policy,
+		.maxattr	= ARRAY_SIZE(daq_set_policy) - 1,
+		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
+	},
+};
+
+static struct genl_family daq_family __ro_after_init = {
+	.name		= DAQ_FAMILY_NAME,
+	.version	= DAQ_FAMILY_VERSION,
+	.netnsok	= true,
+	.parallel_ops	= true,
+	.module		= THIS_MODULE,
+	.split_ops	= daq_ops,
+	.n_split_ops	= ARRAY_SIZE(daq_ops),
+};
+
+/**
+ * daq_netlink_init() - register the family
+ *
+ * Return: 0 or a negative errno.
+ */
+int __init daq_netlink_init(void)
+{
+	return genl_register_family(&daq_family);
+}
+
+/**
+ * daq_netlink_exit() - unregister it
+ */
+void daq_netlink_exit(void)
+{
+	genl_unregister_family(&daq_family);
+}

@@ -1,0 +1,284 @@
+// SPDX-License-Identifier: GPL-2.0
+/* One queue: memory, start and stop, NAPI. */
+#include <linux/dma-mapping.h>
+#include <linux/iopoll.h>
+#include <net/page_pool/helpers.h>
+#include <net/xdp_sock_drv.h>
+
+#include "daq.h"
+
+/* A card that has not stopped its DMA by then never will. */
+#define DAQ_STOP_TIMEOUT_US	(100 * USEC_PER_MSEC)
+
+static int daq_alloc_rings(struct daq_queue *q, u32 size)
+{
+	struct device *dev = q->card->dev;
+	struct daq_rx_ring *rx = &q->rx;
+	struct daq_tx_ring *tx = &q->tx;
+
+	rx->mask = size - 1;
+	tx->mask = size - 1;
+
+	q->status = dma_alloc_coherent(dev, sizeof(*q->status), &q->status_dma,
+				       GFP_KERNEL);
+	if (!q->status)
+		return -ENOMEM;
+	rx->desc = dma_alloc_coherent(dev, size * sizeof(*rx->desc),
+				      &rx->desc_dma, GFP_KERNEL);
+	if (!rx->desc)
+		goto err_free_status;
+	rx->cmpl = dma_alloc_coherent(dev, size * sizeof(*rx->cmpl),
+				      &rx->cmpl_dma, GFP_KERNEL);
+	if (!rx->cmpl)
+		goto err_free_rx_desc;
+	tx->desc = dma_alloc_coherent(dev, size * sizeof(*tx->desc),
+				      &tx->desc_dma, GFP_KERNEL);
+	if (!tx->desc)
+		goto err_free_rx_cmpl;
+	rx->bufs = kvcalloc(size, sizeof(*rx->bufs), GFP_KERNEL);
+	if (!rx->bufs)
+		goto err_free_tx_desc;
+	tx->bufs = kvcalloc(size, sizeof(*tx->bufs), GFP_KERNEL);
+	if (!tx->bufs)
+		goto err_free_rx_bufs;
+	return 0;
+
+err_free_rx_bufs:
+	kvfree(rx->bufs);
+err_free_tx_desc:
+	dma_free_coherent(dev, size * sizeof(*tx->desc), tx->desc, tx->desc_dma);
+err_free_rx_cmpl:
+	dma_free_coherent(dev, size * sizeof(*rx->cmpl), rx->cmpl, rx->cmpl_dma);
+err_free_rx_desc:
+	dma_free_coherent(dev, size * sizeof(*rx->desc), rx->desc, rx->desc_dma);
+err_free_status:
+	dma_free_coherent(dev, sizeof(*q->status), q->status, q->status_dma);
+	return -ENOMEM;
+}
+
+static void daq_free_rings(struct daq_queue *q)
+{
+	struct device *dev = q->card->dev;
+	struct daq_rx_ring *rx = &q->rx;
+	struct daq_tx_ring *tx = &q->tx;
+	u32 size = rx->mask + 1;
+
+	kvfree(tx->bufs);
+	kvfree(rx->bufs);
+	dma_free_coherent(dev, size * sizeof(*tx->desc), tx->desc, tx->desc_dma);
+	dma_free_coherent(dev, size * sizeof(*rx->cmpl), rx->cmpl, rx->cmpl_dma);
+	dma_free_coherent(dev, size * sizeof(*rx->desc), rx->desc, rx->desc_dma);
+	dma_free_coherent(dev, sizeof(*q->status), q->status, q->status_dma);
+}
+
+static struct page_pool *daq_create_page_pool(struct daq_queue *q)
+{
+	struct page_pool_params params = {
+		.flags = PP_FLAG_DMA_MAP | PP_FLAG_DMA_SYNC_DEV,
+		.pool_size = DAQ_RX_PAGES,
+		.nid = NUMA_NO_NODE,
+		.dev = q->card->dev,
+		.napi = &q->napi,
+		.dma_dir = DMA_BIDIRECTIONAL,	/* XDP_TX sends them */
+		.max_len = PAGE_SIZE,
+		.netdev = q->card->netdev,
+		.queue_idx = q->index,
+	};
+
+	return page_pool_create(&params);
+}
+
+/**
+ * daq_queue_alloc() - get all memory that a queue needs to run
+ * @q: queue
+ *
+ * Context: process, RTNL held. Return: 0 or a negative errno.
+ */
+int daq_queue_alloc(struct daq_queue *q)
+{
+	int err;
+
+	err = daq_alloc_rings(q, q->card->ring_size);
+	if (err)
+		return err;
+
+	q->page_pool = daq_create_page_pool(q);
+	if (IS_ERR(q->page_pool)) {
+		err = PTR_ERR(q->page_pool);
+		goto err_free_rings;
+	}
+	err = xdp_rxq_info_reg(&q->rxq, q->card->netdev, q->index,
+			       q->napi.napi_id);
+	if (err)
+		goto err_destroy_page_pool;
+	err = xdp_rxq_info_reg_mem_model(&q->rxq, MEM_TYPE_PAGE_POOL,
+					 q->page_pool);
+	if (err)
+		goto err_unreg_rxq;
+	return 0;
+
+err_unreg_rxq:
+	xdp_rxq_info_unreg(&q->rxq);
+err_destroy_page_pool:
+	page_pool_destroy(q->page_pool);
+err_free_rings:
+	daq_free_rings(q);
+	return err;
+}
+
+/**
+ * daq_queue_free() - give the memory of a stopped queue back
+ * @q: queue
+ */
+void daq_queue_free(struct daq_queue *q)
+{
+	xdp_rxq_info_unreg(&q->rxq);
+	page_pool_destroy(q->page_pool);
+	daq_free_rings(q);
+}
+
+static void daq_set_buffer_layout(struct daq_queue *q)
+{
+	struct daq_rx_ring *rx = &q->rx;
+
+	rx->head = XDP_PACKET_HEADROOM;
+	if (q->pool) {
+		rx->buf_len = xsk_pool_get_chunk_size(q->pool) -
+			      q->pool->headroom;
+		rx->head_len = xsk_pool_get_rx_frame_size(q->pool);
+	} else {
+		rx->buf_len = PAGE_SIZE;
+		rx->head_len = DAQ_PAGE_ROOM;
+	}
+}
+
+/**
+ * daq_queue_start() - hand the rings to the card and let NAPI run
+ * @q: queue with memory
+ *
+ * Context: process, RTNL held.
+ */
+void daq_queue_start(struct daq_queue *q)
+{
+	struct net_device *netdev = q->card->netdev;
+	struct daq_rx_ring *rx = &q->rx;
+	struct daq_tx_ring *tx = &q->tx;
+
+	rx->posted = 0;
+	rx->taken = 0;
+	rx->seen = 0;
+	tx->posted = 0;
+	tx->done = 0;
+	memset(q->status, 0, sizeof(*q->status));
+	daq_set_buffer_layout(q);
+
+	daq_queue_write64(q, DAQ_QUEUE_STATUS, q->status_dma);
+	daq_queue_write64(q, DAQ_QUEUE_RX_DESC, rx->desc_dma);
+	daq_queue_write64(q, DAQ_QUEUE_RX_CMPL, rx->cmpl_dma);
+	daq_queue_write(q, DAQ_QUEUE_RX_SIZE, rx->mask + 1);
+	daq_queue_write(q, DAQ_QUEUE_RX_BUF, rx->buf_len);
+	daq_queue_write(q, DAQ_QUEUE_RX_HEAD, rx->head);
+	daq_queue_write(q, DAQ_QUEUE_RX_HEAD_LEN, rx->head_len);
+	daq_queue_write(q, DAQ_QUEUE_RX_FRAMES, q->card->rx_frames);
+	daq_queue_write(q, DAQ_QUEUE_RX_USECS, q->card->rx_usecs);
+	daq_queue_write(q, DAQ_QUEUE_RX_LOW, DAQ_RX_LOW);
+	daq_queue_write64(q, DAQ_QUEUE_TX_DESC, tx->desc_dma);
+	daq_queue_write(q, DAQ_QUEUE_TX_SIZE, tx->mask + 1);
+	daq_queue_write(q, DAQ_QUEUE_TX_FRAMES, DAQ_TX_FRAMES);
+	daq_queue_write(q, DAQ_QUEUE_CTRL,
+			DAQ_QUEUE_CTRL_RX | DAQ_QUEUE_CTRL_TX);
+
+	napi_enable(&q->napi);
+	netif_queue_set_napi(netdev, q->index, NETDEV_QUEUE_TYPE_RX, &q->napi);
+	netif_queue_set_napi(netdev, q->index, NETDEV_QUEUE_TYPE_TX, &q->napi);
+	netif_tx_start_queue(netdev_get_tx_queue(netdev, q->index));
+
+	/* The first poll posts buffers and arms the interrupt. */
+	local_bh_disable();
+	napi_schedule(&q->napi);
+	local_bh_enable();
+}
+
+/**
+ * daq_queue_stop() - take the rings back; nothing of them is in use then
+ * @q: running queue
+ *
+ * What the card had completed is counted as dropped; what was to be sent is
+ * given back to its owner.
+ *
+ * Context: process, RTNL held.
+ */
+void daq_queue_stop(struct daq_queue *q)
+{
+	struct net_device *netdev = q->card->netdev;
+	struct netdev_queue *txq = netdev_get_tx_queue(netdev, q->index);
+	u32 busy;
+
+	__netif_tx_lock_bh(txq);
+	netif_tx_stop_queue(txq);
+	__netif_tx_unlock_bh(txq);
+	netif_queue_set_napi(netdev, q->index, NETDEV_QUEUE_TYPE_RX, NULL);
+	netif_queue_set_napi(netdev, q->index, NETDEV_QUEUE_TYPE_TX, NULL);
+	napi_disable(&q->napi);
+
+	daq_queue_write(q, DAQ_QUEUE_CTRL, 0);
+	if (read_poll_timeout(daq_queue_read, busy, !busy, 10,
+			      DAQ_STOP_TIMEOUT_US, false, q, DAQ_QUEUE_BUSY))
+		netdev_err(netdev, "queue %u: card did not stop DMA\n",
+			   q->index);
+
+	daq_rx_drain(q);
+	daq_tx_drain(q);
+}
+
+/* Ask for an interrupt as soon as the card reports more than was handled. */
+static void daq_arm_irq(struct daq_queue *q)
+{
+	u32 seen = (q->rx.seen & 0xffff) | q->tx.done << 16;
+
+	daq_queue_doorbell(q, DAQ_QUEUE_IRQ_ARM, seen);
+}
+
+/**
+ * daq_irq() - the card interrupted for a queue
+ * @q: queue
+ *
+ * Context: hard interrupt.
+ */
+void daq_irq(struct daq_queue *q)
+{
+	atomic64_inc(&q->stats.irqs);
+	napi_schedule_irqoff(&q->napi);
+}
+
+/**
+ * daq_poll() - NAPI poll of a queue
+ * @napi: its NAPI context
+ * @budget: most frames and packets to receive; 0: only reap what was sent
+ *
+ * Return: number received, @budget to be called again.
+ */
+int daq_poll(struct napi_struct *napi, int budget)
+{
+	struct daq_queue *q = container_of(napi, struct daq_queue, napi);
+	bool done;
+	int work;
+
+	u64_stats_update_begin(&q->stats.syncp);
+	u64_stats_inc(&q->stats.polls);
+	u64_stats_update_end(&q->stats.syncp);
+
+	done = daq_tx_poll(q, budget);
+	if (!budget)
+		return 0;
+
+	work = daq_rx_poll(q, budget);
+	if (!daq_rx_refill(q))
+		done = false;
+	if (!done || work == budget)
+		return budget;
+
+	if (napi_complete_done(napi, work))
+		daq_arm_irq(q);
+	return work;
+}

@@ -1,0 +1,589 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Receive path of a queue: the card's completions become xdp_buffs, the XDP
+ * program decides, sockets and the stack get them.
+ *
+ * The card reports completions by whole frames (see DAQ_QUEUE_RX_FRAMES), and
+ * one poll handles all that is reported and flushes once: a sleeping consumer
+ * wakes once per frame, not once per segment.
+ */
+#include <linux/bpf_trace.h>
+#include <linux/dma-mapping.h>
+#include <linux/etherdevice.h>
+#include <linux/filter.h>
+#include <net/page_pool/helpers.h>
+#include <net/xdp_sock_drv.h>
+
+#include "daq.h"
+
+/* XDP_REDIRECT happened in this poll: flush at its end. */
+#define DAQ_XDP_FLUSH	BIT(0)
+
+/* A completion, checked and in host order. */
+struct daq_rx_segment {
+	u64 timestamp;
+	u32 len;
+	u32 bufs;
+	u32 head_len;	/* bytes in the first buffer */
+	bool split;
+	bool eof;
+	struct daq_rx_stats *stats;
+};
+
+static union daq_rx_buf *daq_rx_buf(struct daq_rx_ring *rx, u32 i)
+{
+	return &rx->bufs[(rx->taken + i) & rx->mask];
+}
+
+static u32 daq_rx_waiting(const struct daq_rx_ring *rx)
+{
+	return rx->posted - rx->taken;
+}
+
+static void daq_rx_count(struct daq_rx_stats *stats, enum daq_rx_count what,
+			 u32 len, bool eof)
+{
+	u64_stats_update_begin(&stats->syncp);
+	u64_stats_inc(&stats->count[what]);
+	if (what < DAQ_RX_DROP_XDP) {
+		u64_stats_add(&stats->bytes, len);
+		if (eof)
+			u64_stats_inc(&stats->frames);
+	}
+	u64_stats_update_end(&stats->syncp);
+}
+
+/* Posting buffers */
+
+static struct xdp_buff_xsk *daq_xskb(struct xdp_buff *xdp)
+{
+	return container_of(xdp, struct xdp_buff_xsk, xdp);
+}
+
+static u32 daq_chunk_index(struct daq_queue *q, struct xdp_buff *xdp)
+{
+	return daq_xskb(xdp) - q->pool->heads;
+}
+
+/*
+ * The pool syncs a chunk from its 256 bytes of headroom on; payload starts
+ * before them.
+ */
+static dma_addr_t daq_chunk_dma(struct daq_queue *q, struct xdp_buff *xdp)
+{
+	return xsk_buff_xdp_get_frame_dma(xdp) + q->pool->headroom;
+}
+
+static void daq_post(struct daq_rx_ring *rx, union daq_rx_buf buf,
+		     dma_addr_t dma)
+{
+	u32 slot = rx->posted++ & rx->mask;
+
+	rx->bufs[slot] = buf;
+	rx->desc[slot].addr = cpu_to_le64(dma);
+}
+
+static void daq_post_chunk(struct daq_queue *q, struct xdp_buff *xdp)
+{
+	dma_addr_t dma = daq_chunk_dma(q, xdp);
+
+	/*
+	 * User space posted a chunk that the card already has. Twice in one
+	 * packet it would close the kernel's fragment list into a loop.
+	 */
+	if (__test_and_set_bit(daq_chunk_index(q, xdp), q->with_card)) {
+		u64_stats_update_begin(&q->stats.syncp);
+		u64_stats_inc(&q->stats.duplicates);
+		u64_stats_update_end(&q->stats.syncp);
+		return;
+	}
+	dma_sync_single_for_device(q->card->dev, dma, XDP_PACKET_HEADROOM,
+				   DMA_BIDIRECTIONAL);
+	daq_post(&q->rx, (union daq_rx_buf){ .xdp = xdp }, dma);
+}
+
+/* Return: whether the fill ring had as many chunks as there was room for. */
+static bool daq_refill_chunks(struct daq_queue *q, u32 room)
+{
+	struct xdp_buff *batch[32];
+
+	while (room) {
+		u32 want = min_t(u32, room, ARRAY_SIZE(batch));
+		u32 n = xsk_buff_alloc_batch(q->pool, batch, want);
+		u32 i;
+
+		for (i = 0; i < n; i++)
+			daq_post_chunk(q, batch[i]);
+		if (n < want)
+			return false;
+		room -= n;
+	}
+	return true;
+}
+
+static bool daq_refill_pages(struct daq_queue *q, u32 room)
+{
+	for (; room; room--) {
+		/* What the card does not overwrite must not be secret. */
+		struct page *page = page_pool_alloc_pages(q->page_pool,
+							  GFP_ATOMIC |
+							  __GFP_NOWARN |
+							  __GFP_ZERO);
+
+		if (!page)
+			return false;
+		daq_post(&q->rx, (union daq_rx_buf){ .page = page },
+			 page_pool_get_dma_addr(page));
+	}
+	return true;
+}
+
+/**
+ * daq_rx_refill() - give the card the buffers that there are
+ * @q: queue
+ *
+ * A socket that returned too few chunks for the card to go on is told to
+ * wake the driver when it has more.
+ *
+ * Context: NAPI.
+ * Return: false when NAPI has to try again by itself.
+ */
+bool daq_rx_refill(struct daq_queue *q)
+{
+	struct daq_rx_ring *rx = &q->rx;
+	u32 waiting = daq_rx_waiting(rx);
+	u32 posted = rx->posted;
+	bool wakeup;
+
+	if (!q->pool) {
+		if (waiting < DAQ_RX_PAGES)
+			daq_refill_pages(q, min(DAQ_RX_PAGES, rx->mask + 1) -
+					 waiting);
+	} else {
+		wakeup = xsk_uses_need_wakeup(q->pool);
+		/* Before looking: a chunk that comes later brings a wake-up. */
+		if (wakeup)
+			xsk_set_rx_need_wakeup(q->pool);
+		daq_refill_chunks(q, rx->mask + 1 - waiting);
+		if (wakeup && daq_rx_waiting(rx) >= DAQ_RX_LOW)
+			xsk_clear_rx_need_wakeup(q->pool);
+	}
+
+	if (rx->posted != posted)
+		daq_queue_doorbell(q, DAQ_QUEUE_RX_PROD, rx->posted);
+	if (daq_rx_waiting(rx) >= DAQ_RX_LOW)
+		return true;
+	return q->pool && xsk_uses_need_wakeup(q->pool);
+}
+
+static void daq_free_buf(struct daq_queue *q, union daq_rx_buf *buf)
+{
+	if (q->pool) {
+		__clear_bit(daq_chunk_index(q, buf->xdp), q->with_card);
+		xsk_buff_free(buf->xdp);
+	} else {
+		page_pool_put_full_page(q->page_pool, buf->page, false);
+	}
+}
+
+static void daq_free_bufs(struct daq_queue *q, u32 n)
+{
+	while (n) {
+		/* The pool hands out last what comes back first. */
+		daq_free_buf(q, daq_rx_buf(&q->rx, --n));
+	}
+}
+
+/* Completions */
+
+/* Return: false when the card wrote nonsense. */
+static bool daq_read_cmpl(struct daq_queue *q, struct daq_rx_segment *seg)
+{
+	struct daq_rx_ring *rx = &q->rx;
+	const struct daq_rx_cmpl *cmpl = &rx->cmpl[rx->seen & rx->mask];
+	struct daq_card *card = q->card;
+	u32 channel = le16_to_cpu(cmpl->channel);
+	u32 flags = le16_to_cpu(cmpl->flags);
+	u32 tail;
+
+	seg->timestamp = le64_to_cpu(cmpl->timestamp);
+	seg->len = le32_to_cpu(cmpl->len);
+	seg->bufs = le16_to_cpu(cmpl->bufs);
+	seg->split = flags & DAQ_RX_F_SPLIT;
+	seg->eof = flags & DAQ_RX_F_EOF;
+	seg->head_len = seg->split ? DAQ_HDR_LEN :
+				     min(seg->len, rx->head_len);
+
+	if (channel >= card->channels || card->chans[channel].queue != q->index)
+		channel = q->index;
+	seg->stats = &card->chans[channel].stats;
+	if (channel != le16_to_cpu(cmpl->channel))
+		return false;
+	if (le16_to_cpu(cmpl->first) != (rx->taken & rx->mask))
+		return false;
+	if (seg->len < ETH_HLEN || seg->head_len > seg->len)
+		return false;
+
+	tail = seg->split ? rx->buf_len : rx->head_len;
+	return seg->bufs == 1 + DIV_ROUND_UP(seg->len - seg->head_len, tail);
+}
+
+/*
+ * Go past a completion that cannot be trusted. Its buffers are lost to the
+ * ring only if even their number is nonsense.
+ */
+static void daq_skip_segment(struct daq_queue *q, struct daq_rx_segment *seg)
+{
+	if (seg->bufs <= DAQ_SEG_BUFS && seg->bufs <= daq_rx_waiting(&q->rx)) {
+		daq_free_bufs(q, seg->bufs);
+		q->rx.taken += seg->bufs;
+	}
+	daq_rx_count(seg->stats, DAQ_RX_DROP_BAD_DESC, seg->len, seg->eof);
+	net_warn_ratelimited("%s: queue %u: bad completion, %u bytes in %u buffers\n",
+			     q->card->netdev->name, q->index, seg->len,
+			     seg->bufs);
+}
+
+/* Link buffer @page of a packet behind its first one. */
+static void daq_add_frag(struct xdp_buff *head, struct page *page, u32 offset,
+			 u32 len)
+{
+	struct skb_shared_info *sinfo = xdp_get_shared_info_from_buff(head);
+
+	if (!xdp_buff_has_frags(head)) {
+		sinfo->nr_frags = 0;
+		sinfo->xdp_frags_size = 0;
+		xdp_buff_set_frags_flag(head);
+	}
+	skb_frag_fill_page_desc(&sinfo->frags[sinfo->nr_frags++], page, offset,
+				len);
+	sinfo->xdp_frags_size += len;
+	if (page_is_pfmemalloc(page))
+		xdp_buff_set_frag_pfmemalloc(head);
+}
+
+static u32 daq_frag_len(const struct daq_rx_ring *rx,
+			const struct daq_rx_segment *seg, u32 left)
+{
+	return min(left, seg->split ? rx->buf_len : rx->head_len);
+}
+
+/* Chunks: zero copy */
+
+static struct page *daq_chunk_page(struct daq_queue *q, const void *data)
+{
+	struct xsk_buff_pool *pool = q->pool;
+
+	return pool->umem->pgs[(data - pool->addrs) >> PAGE_SHIFT];
+}
+
+static void daq_add_chunk(struct daq_queue *q, struct xdp_buff *head,
+			  struct xdp_buff *xdp, bool split, u32 len)
+{
+	xsk_buff_set_size(xdp, len);
+	xsk_buff_dma_sync_for_cpu(xdp);
+	if (split) {
+		xdp->data = xdp->data_hard_start;
+		xdp->data_meta = xdp->data;
+		xdp->data_end = xdp->data + len;
+		dma_sync_single_for_cpu(q->card->dev, daq_chunk_dma(q, xdp),
+					min(len, XDP_PACKET_HEADROOM),
+					DMA_BIDIRECTIONAL);
+	}
+	daq_add_frag(head, daq_chunk_page(q, xdp->data),
+		     offset_in_page(xdp->data), len);
+	xsk_buff_add_frag(xdp);
+}
+
+static struct xdp_buff *daq_take_chunks(struct daq_queue *q,
+					const struct daq_rx_segment *seg)
+{
+	struct daq_rx_ring *rx = &q->rx;
+	struct xdp_buff *head = daq_rx_buf(rx, 0)->xdp;
+	u32 left = seg->len - seg->head_len;
+	u32 i;
+
+	__clear_bit(daq_chunk_index(q, head), q->with_card);
+	xsk_buff_set_size(head, seg->head_len);
+	xsk_buff_dma_sync_for_cpu(head);
+	for (i = 1; i < seg->bufs; i++) {
+		struct xdp_buff *xdp = daq_rx_buf(rx, i)->xdp;
+		u32 len = daq_frag_len(rx, seg, left);
+
+		__clear_bit(daq_chunk_index(q, xdp), q->with_card);
+		daq_add_chunk(q, head, xdp, seg->split, len);
+		left -= len;
+	}
+	return head;
+}
+
+/* The stack wants pages of its own: here, and only here, data is copied. */
+static struct sk_buff *daq_copy_chunks(struct daq_queue *q,
+				       struct xdp_buff *xdp)
+{
+	struct skb_shared_info *sinfo = xdp_get_shared_info_from_buff(xdp);
+	u32 metalen = xdp->data - xdp->data_meta;
+	u32 len = xdp->data_end - xdp->data_meta;
+	struct sk_buff *skb;
+	u32 i;
+
+	skb = napi_alloc_skb(&q->napi, len);
+	if (!skb)
+		return NULL;
+
+	memcpy(__skb_put(skb, len), xdp->data_meta, len);
+	if (metalen) {
+		skb_metadata_set(skb, metalen);
+		__skb_pull(skb, metalen);
+	}
+	if (!xdp_buff_has_frags(xdp))
+		return skb;
+
+	for (i = 0; i < sinfo->nr_frags; i++) {
+		const skb_frag_t *frag = &sinfo->frags[i];
+		struct page *page = dev_alloc_page();
+
+		if (!page) {
+			kfree_skb(skb);
+			return NULL;
+		}
+		memcpy(page_address(page), skb_frag_address(frag),
+		       skb_frag_size(frag));
+		skb_add_rx_frag(skb, i, page, 0, skb_frag_size(frag), PAGE_SIZE);
+	}
+	return skb;
+}
+
+/* Pages */
+
+static void daq_take_pages(struct daq_queue *q,
+			   const struct daq_rx_segment *seg,
+			   struct xdp_buff *xdp)
+{
+	struct daq_rx_ring *rx = &q->rx;
+	struct page *page = daq_rx_buf(rx, 0)->page;
+	u32 left = seg->len - seg->head_len;
+	u32 i;
+
+	dma_sync_single_range_for_cpu(q->card->dev,
+				      page_pool_get_dma_addr(page), rx->head,
+				      seg->head_len, DMA_BIDIRECTIONAL);
+	xdp_init_buff(xdp, PAGE_SIZE, &q->rxq);
+	xdp_prepare_buff(xdp, page_address(page), rx->head, seg->head_len, true);
+	for (i = 1; i < seg->bufs; i++) {
+		u32 len = daq_frag_len(rx, seg, left);
+		u32 offset = seg->split ? 0 : rx->head;
+
+		page = daq_rx_buf(rx, i)->page;
+		dma_sync_single_range_for_cpu(q->card->dev,
+					      page_pool_get_dma_addr(page),
+					      offset, len, DMA_BIDIRECTIONAL);
+		daq_add_frag(xdp, page, offset, len);
+		left -= len;
+	}
+}
+
+static struct sk_buff *daq_wrap_pages(struct xdp_buff *xdp)
+{
+	struct skb_shared_info *sinfo = xdp_get_shared_info_from_buff(xdp);
+	u32 metalen = xdp->data - xdp->data_meta;
+	u32 nr_frags = 0;
+	struct sk_buff *skb;
+
+	if (xdp_buff_has_frags(xdp))
+		nr_frags = sinfo->nr_frags;
+	skb = napi_build_skb(xdp->data_hard_start, xdp->frame_sz);
+	if (!skb)
+		return NULL;
+
+	skb_reserve(skb, xdp->data - xdp->data_hard_start);
+	__skb_put(skb, xdp->data_end - xdp->data);
+	if (metalen)
+		skb_metadata_set(skb, metalen);
+	if (nr_frags)
+		xdp_update_skb_shared_info(skb, nr_frags, sinfo->xdp_frags_size,
+					   nr_frags * PAGE_SIZE,
+					   xdp_buff_is_frag_pfmemalloc(xdp));
+	skb_mark_for_recycle(skb);
+	return skb;
+}
+
+/* Verdicts */
+
+static void daq_drop(struct daq_queue *q, struct xdp_buff *xdp)
+{
+	if (q->pool)
+		xsk_buff_free(xdp);
+	else
+		xdp_return_buff(xdp);
+}
+
+static enum daq_rx_count daq_pass(struct daq_queue *q, struct xdp_buff *xdp,
+				  const struct daq_rx_segment *seg)
+{
+	struct sk_buff *skb;
+
+	skb = q->pool ? daq_copy_chunks(q, xdp) : daq_wrap_pages(xdp);
+	if (!skb || q->pool)
+		daq_drop(q, xdp);
+	if (!skb)
+		return DAQ_RX_DROP_NO_MEMORY;
+
+	skb->protocol = eth_type_trans(skb, q->card->netdev);
+	skb_record_rx_queue(skb, q->index);
+	skb_hwtstamps(skb)->hwtstamp = ns_to_ktime(seg->timestamp);
+	napi_gro_receive(&q->napi, skb);
+	return DAQ_RX_STACK;
+}
+
+static enum daq_rx_count daq_redirect(struct daq_queue *q, struct xdp_buff *xdp,
+				      struct bpf_prog *prog, u32 *done)
+{
+	int err = xdp_do_redirect(q->card->netdev, xdp, prog);
+
+	if (!err) {
+		*done |= DAQ_XDP_FLUSH;
+		return DAQ_RX_SOCKET;
+	}
+	/* A full RX ring freed the chunks already; freeing twice is harmless. */
+	daq_drop(q, xdp);
+	return err == -ENOBUFS ? DAQ_RX_DROP_RING_FULL : DAQ_RX_DROP_REDIRECT;
+}
+
+static enum daq_rx_count daq_run_xdp(struct daq_queue *q, struct bpf_prog *prog,
+				     struct xdp_buff *xdp,
+				     const struct daq_rx_segment *seg, u32 *done)
+{
+	u32 verdict = XDP_PASS;
+
+	if (prog)
+		verdict = bpf_prog_run_xdp(prog, xdp);
+
+	switch (verdict) {
+	case XDP_REDIRECT:
+		return daq_redirect(q, xdp, prog, done);
+	case XDP_PASS:
+		return daq_pass(q, xdp, seg);
+	case XDP_TX:
+		if (daq_tx_xdp(q, xdp))
+			return DAQ_RX_XDP_TX;
+		break;
+	case XDP_DROP:
+		daq_drop(q, xdp);
+		return DAQ_RX_DROP_XDP;
+	default:
+		bpf_warn_invalid_xdp_action(q->card->netdev, prog, verdict);
+		break;
+	case XDP_ABORTED:
+		break;
+	}
+	trace_xdp_exception(q->card->netdev, prog, verdict);
+	daq_drop(q, xdp);
+	return DAQ_RX_DROP_ABORTED;
+}
+
+/* Whether whoever gets the packet can take more than one buffer. */
+static bool daq_takes_frags(struct daq_queue *q, const struct bpf_prog *prog)
+{
+	if (prog && !prog->aux->xdp_has_frags)
+		return false;
+	return !q->pool || (q->pool->umem->flags & XDP_UMEM_SG_FLAG);
+}
+
+static enum daq_rx_count daq_rx_segment(struct daq_queue *q,
+					struct bpf_prog *prog,
+					const struct daq_rx_segment *seg,
+					u32 *done)
+{
+	struct xdp_buff *xdp, page_xdp;
+
+	if (seg->bufs > 1 && !daq_takes_frags(q, prog)) {
+		daq_free_bufs(q, seg->bufs);
+		q->rx.taken += seg->bufs;
+		return DAQ_RX_DROP_NO_FRAGS;
+	}
+
+	if (q->pool) {
+		xdp = daq_take_chunks(q, seg);
+	} else {
+		xdp = &page_xdp;
+		daq_take_pages(q, seg, xdp);
+	}
+	q->rx.taken += seg->bufs;
+	return daq_run_xdp(q, prog, xdp, seg, done);
+}
+
+/**
+ * daq_rx_poll() - receive what the card has reported
+ * @q: queue
+ * @budget: most frames and foreign packets to receive
+ *
+ * A frame is one unit of work however many segments it has.
+ *
+ * Context: NAPI, @budget > 0.
+ * Return: units of work done.
+ */
+int daq_rx_poll(struct daq_queue *q, int budget)
+{
+	struct bpf_prog *prog = rcu_dereference_bh(q->card->xdp_prog);
+	u32 reported = le32_to_cpu(READ_ONCE(q->status->rx));
+	struct daq_rx_ring *rx = &q->rx;
+	int work = 0;
+	u32 done = 0;
+
+	dma_rmb(); /* completions after the report of them */
+	if (reported - rx->seen > rx->mask + 1)
+		return 0;
+
+	while (rx->seen != reported && work < budget) {
+		struct daq_rx_segment seg;
+
+		if (daq_read_cmpl(q, &seg))
+			daq_rx_count(seg.stats,
+				     daq_rx_segment(q, prog, &seg, &done),
+				     seg.len, seg.eof);
+		else
+			daq_skip_segment(q, &seg);
+		rx->seen++;
+		work += seg.eof;
+	}
+
+	if (done & DAQ_XDP_FLUSH) {
+		xdp_do_flush();
+		u64_stats_update_begin(&q->stats.syncp);
+		u64_stats_inc(&q->stats.flushes);
+		u64_stats_update_end(&q->stats.syncp);
+	}
+	return work;
+}
+
+/**
+ * daq_rx_drain() - empty the receive ring of a queue that the card left
+ * @q: queue
+ *
+ * Context: process, NAPI disabled.
+ */
+void daq_rx_drain(struct daq_queue *q)
+{
+	u32 reported = le32_to_cpu(READ_ONCE(q->status->rx));
+	struct daq_rx_ring *rx = &q->rx;
+
+	dma_rmb(); /* completions after the report of them */
+	if (reported - rx->seen > rx->mask + 1)
+		reported = rx->seen;
+
+	local_bh_disable();
+	for (; rx->seen != reported; rx->seen++) {
+		const struct daq_rx_cmpl *cmpl = &rx->cmpl[rx->seen & rx->mask];
+		u32 channel = le16_to_cpu(cmpl->channel);
+
+		if (channel < q->card->channels &&
+		    q->card->chans[channel].queue == q->index)
+			daq_rx_count(&q->card->chans[channel].stats,
+				     DAQ_RX_DROP_STOPPED,
+				     le32_to_cpu(cmpl->len), false);
+	}
+	daq_free_bufs(q, daq_rx_waiting(rx));
+	rx->taken = rx->posted;
+	local_bh_enable();
+}

@@ -1,0 +1,354 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The software card: `ip link add daq0 numrxqueues 8 numtxqueues 8 type daq`.
+ *
+ * A kernel thread plays the hardware by running the card model. Its DMA goes
+ * to DMA addresses of a platform device of its own, its interrupts are real
+ * ones that the CPU sends to itself.
+ */
+#include <linux/dma-direct.h>
+#include <linux/hrtimer.h>
+#include <linux/irq_work.h>
+#include <linux/kthread.h>
+#include <linux/platform_device.h>
+#include <net/rtnetlink.h>
+
+#include "daq.h"
+#include "daq_model.h"
+
+struct daq_vector {
+	struct irq_work work;
+	struct daq_queue *queue;
+};
+
+/**
+ * struct daq_soft - a software card
+ * @card: the driver's side; must be first
+ * @pdev: the device that DMA addresses belong to
+ * @model: the hardware
+ * @lock: serialises the model's step and its register writes
+ * @engine: the thread that runs @model
+ * @kicked: the engine has to look at the model again
+ * @epoch: what to add to the monotonic clock to get the card's, ns
+ * @vectors: one interrupt per queue
+ */
+struct daq_soft {
+	struct daq_card card;
+	struct platform_device *pdev;
+	struct daq_model *model;
+	struct mutex lock;
+	struct task_struct *engine;
+	bool kicked;
+	u64 epoch;
+	struct daq_vector *vectors;
+};
+
+static struct daq_soft *to_soft(struct daq_card *card)
+{
+	return container_of(card, struct daq_soft, card);
+}
+
+/* Services for the model */
+
+static void *daq_soft_memory(struct daq_soft *soft, u64 addr)
+{
+	return phys_to_virt(dma_to_phys(soft->card.dev, addr));
+}
+
+static void daq_soft_read(void *ctx, u64 addr, void *buf, u32 len)
+{
+	memcpy(buf, daq_soft_memory(ctx, addr), len);
+}
+
+static void daq_soft_write(void *ctx, u64 addr, const void *buf, u32 len)
+{
+	memcpy(daq_soft_memory(ctx, addr), buf, len);
+}
+
+static void daq_soft_publish(void *ctx, u64 addr, __le32 word)
+{
+	smp_store_release((__le32 *)daq_soft_memory(ctx, addr), word);
+}
+
+static void daq_soft_raise(void *ctx, unsigned int vector)
+{
+	struct daq_soft *soft = ctx;
+
+	irq_work_queue(&soft->vectors[vector].work);
+}
+
+static u64 daq_soft_now(void *ctx)
+{
+	struct daq_soft *soft = ctx;
+
+	return ktime_get_ns() + soft->epoch;
+}
+
+static const struct daq_model_host daq_soft_host = {
+	.read		= daq_soft_read,
+	.write		= daq_soft_write,
+	.publish	= daq_soft_publish,
+	.raise		= daq_soft_raise,
+	.now		= daq_soft_now,
+};
+
+/* The engine */
+
+static void daq_soft_kick(struct daq_soft *soft)
+{
+	smp_store_release(&soft->kicked, true);
+	wake_up_process(soft->engine);
+}
+
+/* Sleep until the card's time is @next, a kick, or the end. */
+static void daq_soft_sleep(struct daq_soft *soft, u64 next)
+{
+	ktime_t expires = ns_to_ktime(next - soft->epoch);
+
+	set_current_state(TASK_INTERRUPTIBLE);
+	if (smp_load_acquire(&soft->kicked) || kthread_should_stop())
+		__set_current_state(TASK_RUNNING);
+	else if (next == U64_MAX)
+		schedule();
+	else
+		schedule_hrtimeout(&expires, HRTIMER_MODE_ABS);
+}
+
+static int daq_soft_engine(void *data)
+{
+	struct daq_soft *soft = data;
+	u64 next;
+
+	while (!kthread_should_stop()) {
+		smp_store_mb(soft->kicked, false);
+		mutex_lock(&soft->lock);
+		next = daq_model_step(soft->model);
+		mutex_unlock(&soft->lock);
+		if (next > daq_soft_now(soft))
+			daq_soft_sleep(soft, next);
+		else
+			cond_resched();
+	}
+	return 0;
+}
+
+/* Registers and interrupts */
+
+static u32 daq_soft_read32(struct daq_card *card, u32 reg)
+{
+	return daq_model_read(to_soft(card)->model, reg);
+}
+
+static void daq_soft_write32(struct daq_card *card, u32 reg, u32 val)
+{
+	struct daq_soft *soft = to_soft(card);
+
+	mutex_lock(&soft->lock);
+	daq_model_write(soft->model, reg, val);
+	mutex_unlock(&soft->lock);
+	daq_soft_kick(soft);
+}
+
+static void daq_soft_doorbell(struct daq_card *card, u32 reg, u32 val)
+{
+	struct daq_soft *soft = to_soft(card);
+
+	if (daq_model_doorbell(soft->model, reg, val))
+		daq_soft_kick(soft);
+}
+
+static void daq_soft_irq(struct irq_work *work)
+{
+	daq_irq(container_of(work, struct daq_vector, work)->queue);
+}
+
+static int daq_soft_irq_enable(struct daq_card *card)
+{
+	struct daq_soft *soft = to_soft(card);
+	u32 i;
+
+	for (i = 0; i < card->channels; i++) {
+		init_irq_work(&soft->vectors[i].work, daq_soft_irq);
+		soft->vectors[i].queue = &card->queues[i];
+	}
+	return 0;
+}
+
+/* The queues have stopped: the card raises no more interrupts. */
+static void daq_soft_irq_disable(struct daq_card *card)
+{
+	struct daq_soft *soft = to_soft(card);
+	u32 i;
+
+	for (i = 0; i < card->channels; i++)
+		irq_work_sync(&soft->vectors[i].work);
+}
+
+static const struct daq_hw_ops daq_soft_ops = {
+	.read32		= daq_soft_read32,
+	.write32	= daq_soft_write32,
+	.doorbell	= daq_soft_doorbell,
+	.irq_enable	= daq_soft_irq_enable,
+	.irq_disable	= daq_soft_irq_disable,
+};
+
+/* Plugging in and out */
+
+static struct platform_device *daq_soft_create_device(void)
+{
+	const struct platform_device_info info = {
+		.name		= "daq-soft",
+		.id		= PLATFORM_DEVID_AUTO,
+		.dma_mask	= DMA_BIT_MASK(64),
+	};
+	struct platform_device *pdev;
+	int err;
+
+	pdev = platform_device_register_full(&info);
+	if (IS_ERR(pdev))
+		return pdev;
+	err = dma_set_mask_and_coherent(&pdev->dev, DMA_BIT_MASK(64));
+	if (err) {
+		platform_device_unregister(pdev);
+		return ERR_PTR(err);
+	}
+	return pdev;
+}
+
+static int daq_soft_create_model(struct daq_soft *soft)
+{
+	struct task_struct *engine;
+
+	soft->model = vzalloc(sizeof(*soft->model));
+	if (!soft->model)
+		return -ENOMEM;
+	daq_model_init(soft->model, &daq_soft_host, soft, soft->card.channels);
+	soft->epoch = ktime_get_real_ns() - ktime_get_ns();
+
+	engine = kthread_create(daq_soft_engine, soft, "%s",
+				dev_name(soft->card.dev));
+	if (IS_ERR(engine)) {
+		vfree(soft->model);
+		return PTR_ERR(engine);
+	}
+	soft->engine = engine;
+	wake_up_process(engine);
+	return 0;
+}
+
+static void daq_soft_destroy_model(struct daq_soft *soft)
+{
+	kthread_stop(soft->engine);
+	vfree(soft->model);
+}
+
+static void daq_soft_destroy(struct net_device *netdev)
+{
+	struct daq_soft *soft = netdev_priv(netdev);
+
+	daq_soft_destroy_model(soft);
+	daq_card_free(&soft->card);
+	kvfree(soft->vectors);
+	platform_device_unregister(soft->pdev);
+}
+
+static int daq_soft_validate(struct nlattr *tb[], struct nlattr *data[],
+			     struct netlink_ext_ack *extack)
+{
+	u32 rx = tb[IFLA_NUM_RX_QUEUES] ?
+		 nla_get_u32(tb[IFLA_NUM_RX_QUEUES]) : 1;
+	u32 tx = tb[IFLA_NUM_TX_QUEUES] ?
+		 nla_get_u32(tb[IFLA_NUM_TX_QUEUES]) : 1;
+
+	if (rx < 1 || rx > DAQ_MAX_CHANNELS) {
+		NL_SET_ERR_MSG_FMT(extack, "a DAQ card has 1 to %u channels, not numrxqueues %u",
+				   DAQ_MAX_CHANNELS, rx);
+		return -EINVAL;
+	}
+	if (tx != rx) {
+		NL_SET_ERR_MSG_FMT(extack, "channels have an input and an output: give numtxqueues %u, not %u",
+				   rx, tx);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+static int daq_soft_newlink(struct net *src_net, struct net_device *netdev,
+			    struct nlattr *tb[], struct nlattr *data[],
+			    struct netlink_ext_ack *extack)
+{
+	struct daq_soft *soft = netdev_priv(netdev);
+	struct daq_card *card = &soft->card;
+	int err;
+
+	mutex_init(&soft->lock);
+	card->ops = &daq_soft_ops;
+	card->channels = netdev->num_rx_queues;
+
+	soft->pdev = daq_soft_create_device();
+	if (IS_ERR(soft->pdev))
+		return PTR_ERR(soft->pdev);
+	card->dev = &soft->pdev->dev;
+
+	soft->vectors = kvcalloc(card->channels, sizeof(*soft->vectors),
+				 GFP_KERNEL);
+	if (!soft->vectors) {
+		err = -ENOMEM;
+		goto err_unregister_device;
+	}
+	err = daq_card_init(card, netdev);
+	if (err)
+		goto err_free_vectors;
+	err = daq_soft_create_model(soft);
+	if (err)
+		goto err_free_card;
+
+	err = register_netdevice(netdev);
+	if (err)
+		goto err_destroy_model;
+	/* Not before: a failing registration calls it only sometimes. */
+	netdev->priv_destructor = daq_soft_destroy;
+	return 0;
+
+err_destroy_model:
+	daq_soft_destroy_model(soft);
+err_free_card:
+	daq_card_free(card);
+err_free_vectors:
+	kvfree(soft->vectors);
+err_unregister_device:
+	platform_device_unregister(soft->pdev);
+	return err;
+}
+
+static void daq_soft_setup(struct net_device *netdev)
+{
+	daq_setup(netdev);
+	netdev->needs_free_netdev = true;
+}
+
+static struct rtnl_link_ops daq_soft_link_ops __read_mostly = {
+	.kind		= "daq",
+	.priv_size	= sizeof(struct daq_soft),
+	.setup		= daq_soft_setup,
+	.validate	= daq_soft_validate,
+	.newlink	= daq_soft_newlink,
+};
+
+/**
+ * daq_soft_init() - make `ip link add type daq` work
+ *
+ * Return: 0 or a negative errno.
+ */
+int __init daq_soft_init(void)
+{
+	return rtnl_link_register(&daq_soft_link_ops);
+}
+
+/**
+ * daq_soft_exit() - remove it and every software card
+ */
+void daq_soft_exit(void)
+{
+	rtnl_link_unregister(&daq_soft_link_ops);
+}

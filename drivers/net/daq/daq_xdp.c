@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: GPL-2.0
+/* XDP programs and the buffer pools of zero-copy sockets: control path. */
+#include <linux/dma-mapping.h>
+#include <linux/if_vlan.h>
+#include <net/xdp_sock_drv.h>
+
+#include "daq.h"
+
+#define DAQ_XSK_DMA_ATTRS	(DMA_ATTR_SKIP_CPU_SYNC | DMA_ATTR_WEAK_ORDERING)
+
+/**
+ * daq_fits_one_buffer() - whether a program can be shown such segments
+ * @prog: program, may be NULL
+ * @segment_bytes: payload of a segment
+ *
+ * Return: true unless segments need several buffers and @prog takes one.
+ */
+bool daq_fits_one_buffer(const struct bpf_prog *prog, u32 segment_bytes)
+{
+	return !prog || prog->aux->xdp_has_frags ||
+	       DAQ_HDR_LEN + segment_bytes <= DAQ_PAGE_ROOM;
+}
+
+static int daq_set_prog(struct daq_card *card, struct bpf_prog *prog,
+			struct netlink_ext_ack *extack)
+{
+	struct bpf_prog *old;
+	u32 i;
+
+	if (prog && !prog->aux->xdp_has_frags &&
+	    card->netdev->mtu + VLAN_ETH_HLEN > DAQ_PAGE_ROOM) {
+		NL_SET_ERR_MSG_FMT(extack, "MTU %u needs an xdp.frags program; others take up to %lu",
+				   card->netdev->mtu,
+				   DAQ_PAGE_ROOM - VLAN_ETH_HLEN);
+		return -EINVAL;
+	}
+	for (i = 0; i < card->channels; i++) {
+		const struct daq_format *f = &card->chans[i].format;
+
+		if (daq_fits_one_buffer(prog, f->segment_bytes))
+			continue;
+		NL_SET_ERR_MSG_FMT(extack, "segments of channel %u need an xdp.frags program",
+				   i);
+		return -EINVAL;
+	}
+
+	old = rtnl_dereference(card->xdp_prog);
+	rcu_assign_pointer(card->xdp_prog, prog);
+	if (old)
+		bpf_prog_put(old);
+	return 0;
+}
+
+static int daq_enable_pool(struct daq_card *card, struct xsk_buff_pool *pool,
+			   u32 queue)
+{
+	struct daq_queue *q = &card->queues[queue];
+	int err;
+
+	err = xsk_pool_dma_map(pool, card->dev, DAQ_XSK_DMA_ATTRS);
+	if (err)
+		return err;
+	q->with_card = kvcalloc(BITS_TO_LONGS(pool->heads_cnt),
+				sizeof(*q->with_card), GFP_KERNEL);
+	if (!q->with_card) {
+		err = -ENOMEM;
+		goto err_unmap;
+	}
+	err = xdp_rxq_info_reg(&q->xsk_rxq, card->netdev, queue,
+			       q->napi.napi_id);
+	if (err)
+		goto err_free_bitmap;
+	err = xdp_rxq_info_reg_mem_model(&q->xsk_rxq, MEM_TYPE_XSK_BUFF_POOL,
+					 NULL);
+	if (err)
+		goto err_unreg_rxq;
+	xsk_pool_set_rxq_info(pool, &q->xsk_rxq);
+
+	if (netif_running(card->netdev))
+		daq_queue_stop(q);
+	WRITE_ONCE(q->pool, pool);
+	if (netif_running(card->netdev))
+		daq_queue_start(q);
+	return 0;
+
+err_unreg_rxq:
+	xdp_rxq_info_unreg(&q->xsk_rxq);
+err_free_bitmap:
+	kvfree(q->with_card);
+err_unmap:
+	xsk_pool_dma_unmap(pool, DAQ_XSK_DMA_ATTRS);
+	return err;
+}
+
+static int daq_disable_pool(struct daq_card *card, u32 queue)
+{
+	struct daq_queue *q = &card->queues[queue];
+	struct xsk_buff_pool *pool = q->pool;
+
+	if (!pool)
+		return -EINVAL;
+
+	if (netif_running(card->netdev))
+		daq_queue_stop(q);
+	WRITE_ONCE(q->pool, NULL);
+	if (netif_running(card->netdev))
+		daq_queue_start(q);
+
+	/* The card and NAPI have let go of the chunks. */
+	xdp_rxq_info_unreg(&q->xsk_rxq);
+	kvfree(q->with_card);
+	xsk_pool_dma_unmap(pool, DAQ_XSK_DMA_ATTRS);
+	return 0;
+}
+
+/**
+ * daq_bpf() - ndo_bpf
+ * @netdev: interface
+ * @bpf: what to do
+ *
+ * Context: process, RTNL held. Return: 0 or a negative errno; then the old
+ * program or buffers stay.
+ */
+int daq_bpf(struct net_device *netdev, struct netdev_bpf *bpf)
+{
+	struct daq_card *card = netdev_priv(netdev);
+
+	switch (bpf->command) {
+	case XDP_SETUP_PROG:
+		return daq_set_prog(card, bpf->prog, bpf->extack);
+	case XDP_SETUP_XSK_POOL:
+		if (bpf->xsk.queue_id >= card->channels)
+			return -EINVAL;
+		if (bpf->xsk.pool)
+			return daq_enable_pool(card, bpf->xsk.pool,
+					       bpf->xsk.queue_id);
+		return daq_disable_pool(card, bpf->xsk.queue_id);
+	default:
+		return -EINVAL;
+	}
+}
+
+/**
+ * daq_xsk_wakeup() - ndo_xsk_wakeup: a socket filled a ring
+ * @netdev: interface
+ * @queue: its queue
+ * @flags: which rings; one NAPI context serves both
+ *
+ * Context: process, RCU read side. Return: 0 or a negative errno.
+ */
+int daq_xsk_wakeup(struct net_device *netdev, u32 queue, u32 flags)
+{
+	struct daq_card *card = netdev_priv(netdev);
+	struct daq_queue *q;
+
+	if (!netif_running(netdev))
+		return -ENETDOWN;
+	if (queue >= card->channels)
+		return -EINVAL;
+	q = &card->queues[queue];
+	if (!READ_ONCE(q->pool))
+		return -ENXIO;
+
+	if (!napi_if_scheduled_mark_missed(&q->napi)) {
+		local_bh_disable();
+		napi_schedule(&q->napi);
+		local_bh_enable();
+	}
+	return 0;
+}
