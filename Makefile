@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: GPL-2.0
+#
+# make              build everything for the running kernel
+# make install      install it (as root; DESTDIR= and PREFIX= work)
+# make demo         run the main job in a virtual machine and show the result
+# make test         run every test
+# make check        static checks
+# make vm RUN=...   run a command in a virtual machine, see selftests/vm/run.sh
+
+O	?= build
+KVER	?= $(shell uname -r)
+KDIR	?= /lib/modules/$(KVER)/build
+PREFIX	?= /usr
+
+out	:= $(abspath $(O))
+module	:= $(out)/module-$(KVER)
+sources	:= $(wildcard drivers/net/daq/*.[ch] drivers/net/daq/Kbuild)
+user	:= bpf lib tools/daq samples selftests
+
+export PREFIX DESTDIR
+
+# Pass variables on in the environment: Kbuild has its own meaning for O=.
+MAKEOVERRIDES :=
+
+all: modules $(user)
+
+# Kbuild puts its files beside the sources, so it gets a copy of them.
+kbuild = $(MAKE) -C $(KDIR) M=$(module) CONFIG_DAQ=m \
+	 DAQ_CFLAGS=-I$(CURDIR)/include/uapi $(if $(W),W=$(W)) $(if $(C),C=$(C))
+
+$(module)/.sources: $(sources) include/uapi/linux/daq.h
+	@mkdir -p $(module)
+	@cp -pu $(sources) $(module)
+	@touch $@
+
+modules: $(module)/.sources
+	@$(kbuild) modules
+
+$(user):
+	@$(MAKE) -C $@ O=$(out) all
+
+lib: bpf
+tools/daq samples selftests: lib
+
+install: all
+	@for dir in lib tools/daq samples; do \
+		$(MAKE) -C $$dir O=$(out) install || exit; done
+	install -D -m 644 $(module)/daq.ko \
+		$(DESTDIR)/lib/modules/$(KVER)/updates/daq.ko
+	$(if $(DESTDIR),,depmod $(KVER))
+
+clean:
+	rm -rf $(out)
+
+include selftests/vm/vm.mk
+
+.PHONY: all modules $(user) install clean
