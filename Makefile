@@ -17,6 +17,7 @@ module	:= $(out)/module-$(KVER)
 sources	:= $(wildcard drivers/net/daq/*.[ch] drivers/net/daq/Kbuild)
 user	:= bpf lib tools/daq samples selftests
 
+override DESTDIR := $(if $(DESTDIR),$(abspath $(DESTDIR)))
 export PREFIX DESTDIR
 
 # Pass variables on in the environment: Kbuild has its own meaning for O=.
