@@ -50,9 +50,18 @@ install: all
 		$(DESTDIR)/lib/modules/$(KVER)/updates/daq.ko
 	$(if $(DESTDIR),,depmod $(KVER))
 
+demo:
+	@selftests/demo/run.sh
+
+test:
+	@selftests/run.sh
+
+check:
+	@selftests/vm/chroot.sh selftests/check.sh
+
 clean:
 	rm -rf $(out)
 
 include selftests/vm/vm.mk
 
-.PHONY: all modules $(user) install clean
+.PHONY: all modules $(user) install demo test check clean

@@ -79,11 +79,12 @@ struct daq_rx_stats {
 
 /**
  * struct daq_queue_stats - what a queue's driver side did
- * @syncp: protects the rest
+ * @syncp: protects @polls, @flushes and @duplicates
  * @irqs: interrupts
  * @polls: NAPI polls
  * @flushes: polls that handed data to sockets, one wake-up each at most
  * @duplicates: fill ring entries refused: chunk already with the card
+ * @tx_syncp: protects the tx members
  * @tx_packets: packets handed to the card
  * @tx_bytes: their bytes
  * @tx_dropped: packets that could not be
@@ -144,6 +145,8 @@ union daq_rx_buf {
  * @buf_len: usable bytes of a buffer
  * @head: offset of the data in a first buffer
  * @head_len: bytes from there that a first buffer can hold
+ * @desc_dma: address of @desc for the card
+ * @cmpl_dma: address of @cmpl for the card
  */
 struct daq_rx_ring {
 	struct daq_rx_desc *desc;
@@ -186,6 +189,7 @@ struct daq_tx_buf {
  * @mask: number of entries less one
  * @posted: descriptors posted
  * @done: descriptors that the card has finished with
+ * @desc_dma: address of @desc for the card
  *
  * @posted is written under the TX lock, @done by the NAPI context.
  */

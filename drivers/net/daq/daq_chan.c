@@ -27,7 +27,8 @@ static void daq_chan_write64(struct daq_card *card, u32 channel, u32 reg,
  * @channel: channel
  * @reg: its register
  *
- * Context: any. Return: a value that the register had during the call.
+ * Context: any.
+ * Return: a value that the register had during the call.
  */
 u64 daq_chan_read64(struct daq_card *card, u32 channel, u32 reg)
 {
@@ -117,7 +118,8 @@ static int daq_check_format(struct daq_card *card, const struct daq_format *f,
 		return -EINVAL;
 	}
 	if (!f->rate) {
-		NL_SET_ERR_MSG(extack, "rate is 0: give at least 1 sample per second, or source none to stop the channel");
+		NL_SET_ERR_MSG(extack,
+			       "rate is 0: give at least 1 sample per second, or source none");
 		return -EINVAL;
 	}
 	if (f->rate > DAQ_MAX_BYTE_RATE / f->sample_bytes) {
@@ -137,8 +139,8 @@ static int daq_check_format(struct daq_card *card, const struct daq_format *f,
  *
  * A running channel begins a new frame.
  *
- * Context: process, RTNL held. Return: 0 or a negative errno, the old format
- * is in force then.
+ * Context: process, RTNL held.
+ * Return: 0 or a negative errno, the old format is in force then.
  */
 int daq_chan_set_format(struct daq_card *card, u32 channel,
 			const struct daq_format *format,
@@ -151,7 +153,8 @@ int daq_chan_set_format(struct daq_card *card, u32 channel,
 	if (err)
 		return err;
 	if (!daq_fits_one_buffer(prog, format->segment_bytes)) {
-		NL_SET_ERR_MSG(extack, "such segments need an XDP program of type xdp.frags; load one or make them shorter");
+		NL_SET_ERR_MSG(extack,
+			       "such segments need an xdp.frags program, not the one attached");
 		return -EINVAL;
 	}
 

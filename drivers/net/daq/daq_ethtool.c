@@ -19,6 +19,7 @@ static const char * const daq_rx_names[] = {
 	[DAQ_RX_DROP_BAD_DESC]	= "drop_bad_desc",
 	[DAQ_RX_DROP_STOPPED]	= "drop_stopped",
 };
+
 static_assert(ARRAY_SIZE(daq_rx_names) == DAQ_RX_COUNTS);
 
 static const struct {
@@ -216,7 +217,7 @@ static int daq_set_rxfh(struct net_device *netdev,
 	struct daq_card *card = netdev_priv(netdev);
 	u32 i;
 
-	if (rxfh->key || (rxfh->hfunc != ETH_RSS_HASH_NO_CHANGE)) {
+	if (rxfh->key || rxfh->hfunc != ETH_RSS_HASH_NO_CHANGE) {
 		NL_SET_ERR_MSG(extack, "channels are not hashed: set the table only");
 		return -EOPNOTSUPP;
 	}

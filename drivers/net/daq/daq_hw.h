@@ -90,11 +90,13 @@ struct daq_queue_status {
 	__le32 rx;
 	__le32 tx;
 };
+
 static_assert(sizeof(struct daq_queue_status) == 8);
 
 struct daq_rx_desc {
 	__le64 addr;
 };
+
 static_assert(sizeof(struct daq_rx_desc) == 8);
 
 /**
@@ -118,6 +120,7 @@ struct daq_rx_cmpl {
 	__le16 flags;
 	__le64 reserved;
 };
+
 static_assert(sizeof(struct daq_rx_cmpl) == 32);
 
 #define DAQ_RX_F_SEGMENT	0x1	/* starts with a struct daq_hdr */
@@ -133,6 +136,7 @@ struct daq_tx_desc {
 	__le32 len;
 	__le32 flags;
 };
+
 static_assert(sizeof(struct daq_tx_desc) == 16);
 
 #define DAQ_TX_F_EOP		0x1	/* last descriptor of a packet */

@@ -56,6 +56,7 @@ static void daq_try_raise(struct daq_model *m, struct daq_model_queue *q)
 {
 	u32 seen;
 
+	/* The driver writes what it has seen first. */
 	if (!smp_load_acquire(&q->armed))
 		return;
 
@@ -116,7 +117,7 @@ static void daq_write_data(struct daq_model *m, u64 addr, struct daq_feed *feed,
 			   u32 len)
 {
 	while (len) {
-		u32 n = min(len, (u32)sizeof(m->page));
+		u32 n = min_t(u32, len, sizeof(m->page));
 
 		feed->fill(m, feed, m->page, n);
 		m->host->write(m->ctx, addr, m->page, n);
@@ -164,6 +165,7 @@ static bool daq_input(struct daq_model *m, struct daq_model_chan *ch,
 		ch->too_long++;
 		return false;
 	}
+	/* Descriptors after the doorbell. */
 	if (smp_load_acquire(&q->rx_prod) - q->rx_cons < bufs) {
 		ch->no_buffer++;
 		daq_report_rx(m, q);
@@ -403,9 +405,10 @@ static u64 daq_step_generator(struct daq_model *m, struct daq_model_chan *ch,
 static u32 daq_gather(struct daq_model *m, struct daq_model_queue *q,
 		      struct daq_feed *feed, u32 *len)
 {
-	u32 posted = smp_load_acquire(&q->tx_prod) - q->tx_cons;
-	u32 n = 0;
+	u32 posted, n = 0;
 
+	/* Descriptors after the doorbell. */
+	posted = smp_load_acquire(&q->tx_prod) - q->tx_cons;
 	*len = 0;
 	while (n < min(posted, q->tx_size)) {
 		u32 slot = (q->tx_cons + n) & (q->tx_size - 1);
@@ -415,7 +418,7 @@ static u32 daq_gather(struct daq_model *m, struct daq_model_queue *q,
 			      sizeof(desc));
 		if (n < DAQ_SEG_BUFS)
 			feed->desc[n] = desc;
-		*len += min(le32_to_cpu(desc.len), (u32)DAQ_MAX_SEGMENT_BYTES);
+		*len += min_t(u32, le32_to_cpu(desc.len), DAQ_MAX_SEGMENT_BYTES);
 		n++;
 		if (le32_to_cpu(desc.flags) & DAQ_TX_F_EOP)
 			return n;
@@ -529,7 +532,7 @@ static u64 daq_step_output(struct daq_model *m, struct daq_model_chan *ch,
 	} else {
 		memset(&hdr, 0, sizeof(hdr));
 		daq_fill_gathered(m, &feed, (u8 *)&hdr,
-				  min(len, (u32)sizeof(hdr)));
+				  min_t(u32, len, sizeof(hdr)));
 		if (!daq_is_segment(&hdr)) {
 			daq_play(m, ch, &feed, len, NULL, now);
 		} else if (daq_segment_ok(&hdr, len)) {
@@ -591,47 +594,46 @@ struct daq_reg {
 	bool writable;
 };
 
-#define DAQ_REG(reg, type, member, writable) \
-	{ reg, offsetof(struct type, member), sizeof(((struct type *)0)->member), \
-	  writable }
-#define DAQ_RO(reg, type, member)	DAQ_REG(reg, type, member, false)
-#define DAQ_RW(reg, type, member)	DAQ_REG(reg, type, member, true)
+#define DAQ_RO(reg, size, type, member) \
+	{ reg, offsetof(struct type, member), size, false }
+#define DAQ_RW(reg, size, type, member) \
+	{ reg, offsetof(struct type, member), size, true }
 
 static const struct daq_reg daq_chan_regs[] = {
-	DAQ_RW(DAQ_CHAN_CTRL, daq_model_chan, ctrl),
-	DAQ_RW(DAQ_CHAN_SOURCE, daq_model_chan, source),
-	DAQ_RW(DAQ_CHAN_LOOP_FROM, daq_model_chan, loop_from),
-	DAQ_RW(DAQ_CHAN_QUEUE, daq_model_chan, queue),
-	DAQ_RW(DAQ_CHAN_SAMPLE_BYTES, daq_model_chan, sample_bytes),
-	DAQ_RW(DAQ_CHAN_SEGMENT_BYTES, daq_model_chan, segment_bytes),
-	DAQ_RW(DAQ_CHAN_FRAME_BYTES, daq_model_chan, frame_bytes),
-	DAQ_RW(DAQ_CHAN_LINE_BYTES, daq_model_chan, line_bytes),
-	DAQ_RW(DAQ_CHAN_RATE, daq_model_chan, rate),
-	DAQ_RW(DAQ_CHAN_MAC, daq_model_chan, mac),
-	DAQ_RO(DAQ_CHAN_PRODUCED, daq_model_chan, produced),
-	DAQ_RO(DAQ_CHAN_PRODUCED_BYTES, daq_model_chan, produced_bytes),
-	DAQ_RO(DAQ_CHAN_NO_BUFFER, daq_model_chan, no_buffer),
-	DAQ_RO(DAQ_CHAN_TOO_LONG, daq_model_chan, too_long),
-	DAQ_RO(DAQ_CHAN_PLAYED, daq_model_chan, played),
-	DAQ_RO(DAQ_CHAN_PLAYED_BYTES, daq_model_chan, played_bytes),
-	DAQ_RO(DAQ_CHAN_TX_BAD, daq_model_chan, tx_bad),
+	DAQ_RW(DAQ_CHAN_CTRL, 4, daq_model_chan, ctrl),
+	DAQ_RW(DAQ_CHAN_SOURCE, 4, daq_model_chan, source),
+	DAQ_RW(DAQ_CHAN_LOOP_FROM, 4, daq_model_chan, loop_from),
+	DAQ_RW(DAQ_CHAN_QUEUE, 4, daq_model_chan, queue),
+	DAQ_RW(DAQ_CHAN_SAMPLE_BYTES, 4, daq_model_chan, sample_bytes),
+	DAQ_RW(DAQ_CHAN_SEGMENT_BYTES, 4, daq_model_chan, segment_bytes),
+	DAQ_RW(DAQ_CHAN_FRAME_BYTES, 4, daq_model_chan, frame_bytes),
+	DAQ_RW(DAQ_CHAN_LINE_BYTES, 4, daq_model_chan, line_bytes),
+	DAQ_RW(DAQ_CHAN_RATE, 8, daq_model_chan, rate),
+	DAQ_RW(DAQ_CHAN_MAC, 8, daq_model_chan, mac),
+	DAQ_RO(DAQ_CHAN_PRODUCED, 8, daq_model_chan, produced),
+	DAQ_RO(DAQ_CHAN_PRODUCED_BYTES, 8, daq_model_chan, produced_bytes),
+	DAQ_RO(DAQ_CHAN_NO_BUFFER, 8, daq_model_chan, no_buffer),
+	DAQ_RO(DAQ_CHAN_TOO_LONG, 8, daq_model_chan, too_long),
+	DAQ_RO(DAQ_CHAN_PLAYED, 8, daq_model_chan, played),
+	DAQ_RO(DAQ_CHAN_PLAYED_BYTES, 8, daq_model_chan, played_bytes),
+	DAQ_RO(DAQ_CHAN_TX_BAD, 8, daq_model_chan, tx_bad),
 };
 
 static const struct daq_reg daq_queue_regs[] = {
-	DAQ_RW(DAQ_QUEUE_CTRL, daq_model_queue, ctrl),
-	DAQ_RW(DAQ_QUEUE_STATUS, daq_model_queue, status),
-	DAQ_RW(DAQ_QUEUE_RX_DESC, daq_model_queue, rx_desc),
-	DAQ_RW(DAQ_QUEUE_RX_CMPL, daq_model_queue, rx_cmpl),
-	DAQ_RW(DAQ_QUEUE_RX_SIZE, daq_model_queue, rx_size),
-	DAQ_RW(DAQ_QUEUE_RX_BUF, daq_model_queue, rx_buf),
-	DAQ_RW(DAQ_QUEUE_RX_HEAD, daq_model_queue, rx_head),
-	DAQ_RW(DAQ_QUEUE_RX_HEAD_LEN, daq_model_queue, rx_head_len),
-	DAQ_RW(DAQ_QUEUE_RX_FRAMES, daq_model_queue, rx_frames),
-	DAQ_RW(DAQ_QUEUE_RX_USECS, daq_model_queue, rx_usecs),
-	DAQ_RW(DAQ_QUEUE_RX_LOW, daq_model_queue, rx_low),
-	DAQ_RW(DAQ_QUEUE_TX_DESC, daq_model_queue, tx_desc),
-	DAQ_RW(DAQ_QUEUE_TX_SIZE, daq_model_queue, tx_size),
-	DAQ_RW(DAQ_QUEUE_TX_FRAMES, daq_model_queue, tx_frames),
+	DAQ_RW(DAQ_QUEUE_CTRL, 4, daq_model_queue, ctrl),
+	DAQ_RW(DAQ_QUEUE_STATUS, 8, daq_model_queue, status),
+	DAQ_RW(DAQ_QUEUE_RX_DESC, 8, daq_model_queue, rx_desc),
+	DAQ_RW(DAQ_QUEUE_RX_CMPL, 8, daq_model_queue, rx_cmpl),
+	DAQ_RW(DAQ_QUEUE_RX_SIZE, 4, daq_model_queue, rx_size),
+	DAQ_RW(DAQ_QUEUE_RX_BUF, 4, daq_model_queue, rx_buf),
+	DAQ_RW(DAQ_QUEUE_RX_HEAD, 4, daq_model_queue, rx_head),
+	DAQ_RW(DAQ_QUEUE_RX_HEAD_LEN, 4, daq_model_queue, rx_head_len),
+	DAQ_RW(DAQ_QUEUE_RX_FRAMES, 4, daq_model_queue, rx_frames),
+	DAQ_RW(DAQ_QUEUE_RX_USECS, 4, daq_model_queue, rx_usecs),
+	DAQ_RW(DAQ_QUEUE_RX_LOW, 4, daq_model_queue, rx_low),
+	DAQ_RW(DAQ_QUEUE_TX_DESC, 8, daq_model_queue, tx_desc),
+	DAQ_RW(DAQ_QUEUE_TX_SIZE, 4, daq_model_queue, tx_size),
+	DAQ_RW(DAQ_QUEUE_TX_FRAMES, 4, daq_model_queue, tx_frames),
 };
 
 /* The 32-bit half of a field that a register address means, or NULL. */
@@ -735,9 +737,11 @@ bool daq_model_doorbell(struct daq_model *m, u32 reg, u32 val)
 	q = &m->queue[i];
 	switch (reg - DAQ_REG_QUEUE(i)) {
 	case DAQ_QUEUE_RX_PROD:
+		/* Pairs with daq_input(). */
 		smp_store_release(&q->rx_prod, val);
 		return false;
 	case DAQ_QUEUE_TX_PROD:
+		/* Pairs with daq_gather(). */
 		smp_store_release(&q->tx_prod, val);
 		return true;
 	case DAQ_QUEUE_IRQ_ARM:

@@ -32,58 +32,34 @@ struct daq_model_host {
 	u64 (*now)(void *ctx);
 };
 
-/**
- * struct daq_model_chan - one channel: an input and an output
- * @ctrl: registers, in the order of daq_hw.h, up to @mac
- * @start: when the next segment of a generated source starts, ns
- * @start_frac: the rest of @start, in units of 1/@rate ns
- * @sample: index of the next sample
- * @frame: number of the current frame
- * @segment: number of the next segment in it
- * @offset: payload bytes of it so far
- * @overrun: segments were dropped since the last one that got through
- * @produced: counters, in the order of daq_hw.h
- */
+/* One channel: an input and an output. */
 struct daq_model_chan {
+	/* registers, see daq_hw.h */
 	u32 ctrl, source, loop_from, queue;
 	u32 sample_bytes, segment_bytes, frame_bytes, line_bytes;
 	u64 rate;
 	u64 mac;
-
-	u64 start;
-	u64 start_frac;
-	u64 sample;
-	u32 frame;
-	u32 segment;
-	u32 offset;
-	bool overrun;
-
 	u64 produced, produced_bytes, no_buffer, too_long;
 	u64 played, played_bytes, tx_bad;
+
+	u64 start;	/* of the next generated segment, ns */
+	u64 start_frac;	/* the rest of it, in units of 1/rate ns */
+	u64 sample;	/* index of the next one */
+	u32 frame;	/* number of the current one */
+	u32 segment;	/* number of the next one in the frame */
+	u32 offset;	/* payload bytes of the frame so far */
+	bool overrun;	/* dropped since the last segment that got through */
 };
 
-/**
- * struct daq_model_queue - the rings of one queue
- * @rx_prod: doorbells, written at any time: up to @armed
- * @ctrl: registers, in the order of daq_hw.h, up to @tx_frames
- * @rx_cons: RX descriptors used
- * @rx_done: completions written
- * @rx_reported: completions reported
- * @rx_unreported: frames completed since the last report
- * @rx_oldest: when the oldest unreported completion was written, ns
- * @tx_cons: TX descriptors played
- * @tx_reported: TX descriptors reported
- * @tx_unreported: packets played since the last report
- * @tx_idle: nothing was there to play at @tx_due
- * @tx_due: when the next packet is to start, ns
- * @tx_due_frac: the rest of @tx_due, in units of 1/rate ns
- */
+/* The rings of one queue. Indices count up, see daq_hw.h. */
 struct daq_model_queue {
+	/* doorbells: written at any time */
 	u32 rx_prod;
 	u32 tx_prod;
-	u32 irq_seen;
-	u32 armed;
+	u32 irq_seen;	/* what was written to IRQ_ARM ... */
+	u32 armed;	/* ... and not yet answered by an interrupt */
 
+	/* registers, see daq_hw.h */
 	u32 ctrl;
 	u64 status, rx_desc, rx_cmpl;
 	u32 rx_size, rx_buf, rx_head, rx_head_len;
@@ -91,17 +67,17 @@ struct daq_model_queue {
 	u64 tx_desc;
 	u32 tx_size, tx_frames;
 
-	u32 rx_cons;
-	u32 rx_done;
-	u32 rx_reported;
-	u32 rx_unreported;
-	u64 rx_oldest;
-	u32 tx_cons;
-	u32 tx_reported;
-	u32 tx_unreported;
-	bool tx_idle;
-	u64 tx_due;
-	u64 tx_due_frac;
+	u32 rx_cons;		/* descriptors used */
+	u32 rx_done;		/* completions written */
+	u32 rx_reported;	/* completions reported */
+	u32 rx_unreported;	/* frames completed since then */
+	u64 rx_oldest;		/* time of the oldest unreported completion */
+	u32 tx_cons;		/* descriptors played */
+	u32 tx_reported;	/* descriptors reported */
+	u32 tx_unreported;	/* packets played since then */
+	bool tx_idle;		/* there was nothing to play */
+	u64 tx_due;		/* when the next packet starts, ns */
+	u64 tx_due_frac;	/* the rest of it, in units of 1/rate ns */
 };
 
 /**

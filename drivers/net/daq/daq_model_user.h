@@ -26,6 +26,7 @@ typedef uint64_t u64;
 #define ARRAY_SIZE(a)		(sizeof(a) / sizeof(*(a)))
 #define DIV_ROUND_UP(n, d)	(((n) + (d) - 1) / (d))
 #define min(a, b)		((a) < (b) ? (a) : (b))
+#define min_t(t, a, b)		min((t)(a), (t)(b))
 #define max(a, b)		((a) > (b) ? (a) : (b))
 #define lower_32_bits(n)	((u32)(n))
 #define upper_32_bits(n)	((u32)((n) >> 32))
@@ -53,6 +54,5 @@ static inline u64 div64_u64_rem(u64 n, u64 d, u64 *rem)
 	*rem = n % d;
 	return n / d;
 }
-
 
 #endif /* _DAQ_MODEL_USER_H */

@@ -230,7 +230,8 @@ void daq_setup(struct net_device *netdev)
  * @card: card, the private data of @netdev
  * @netdev: its interface, not yet registered
  *
- * Context: process. Return: 0 or a negative errno.
+ * Context: process.
+ * Return: 0 or a negative errno.
  */
 int daq_card_init(struct daq_card *card, struct net_device *netdev)
 {

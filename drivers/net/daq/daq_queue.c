@@ -92,7 +92,8 @@ static struct page_pool *daq_create_page_pool(struct daq_queue *q)
  * daq_queue_alloc() - get all memory that a queue needs to run
  * @q: queue
  *
- * Context: process, RTNL held. Return: 0 or a negative errno.
+ * Context: process, RTNL held.
+ * Return: 0 or a negative errno.
  */
 int daq_queue_alloc(struct daq_queue *q)
 {

@@ -26,7 +26,7 @@ struct daq_vector {
  * @card: the driver's side; must be first
  * @pdev: the device that DMA addresses belong to
  * @model: the hardware
- * @lock: serialises the model's step and its register writes
+ * @lock: serialises steps of @model and writes to its registers
  * @engine: the thread that runs @model
  * @kicked: the engine has to look at the model again
  * @epoch: what to add to the monotonic clock to get the card's, ns
@@ -36,7 +36,7 @@ struct daq_soft {
 	struct daq_card card;
 	struct platform_device *pdev;
 	struct daq_model *model;
-	struct mutex lock;
+	struct mutex lock;	/* the model: steps and register writes */
 	struct task_struct *engine;
 	bool kicked;
 	u64 epoch;
@@ -67,6 +67,7 @@ static void daq_soft_write(void *ctx, u64 addr, const void *buf, u32 len)
 
 static void daq_soft_publish(void *ctx, u64 addr, __le32 word)
 {
+	/* After the completions that it reports. */
 	smp_store_release((__le32 *)daq_soft_memory(ctx, addr), word);
 }
 
@@ -96,6 +97,7 @@ static const struct daq_model_host daq_soft_host = {
 
 static void daq_soft_kick(struct daq_soft *soft)
 {
+	/* After the register that was written. */
 	smp_store_release(&soft->kicked, true);
 	wake_up_process(soft->engine);
 }
@@ -106,6 +108,7 @@ static void daq_soft_sleep(struct daq_soft *soft, u64 next)
 	ktime_t expires = ns_to_ktime(next - soft->epoch);
 
 	set_current_state(TASK_INTERRUPTIBLE);
+	/* Pairs with daq_soft_kick(): it may have come before the state. */
 	if (smp_load_acquire(&soft->kicked) || kthread_should_stop())
 		__set_current_state(TASK_RUNNING);
 	else if (next == U64_MAX)
@@ -120,6 +123,7 @@ static int daq_soft_engine(void *data)
 	u64 next;
 
 	while (!kthread_should_stop()) {
+		/* Before the step looks at the registers. */
 		smp_store_mb(soft->kicked, false);
 		mutex_lock(&soft->lock);
 		next = daq_model_step(soft->model);
@@ -266,7 +270,8 @@ static int daq_soft_validate(struct nlattr *tb[], struct nlattr *data[],
 		return -EINVAL;
 	}
 	if (tx != rx) {
-		NL_SET_ERR_MSG_FMT(extack, "channels have an input and an output: give numtxqueues %u, not %u",
+		NL_SET_ERR_MSG_FMT(extack,
+				   "a channel has input and output: give numtxqueues %u, not %u",
 				   rx, tx);
 		return -EINVAL;
 	}

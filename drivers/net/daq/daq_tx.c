@@ -214,7 +214,8 @@ static u32 daq_map_xdp_frame(struct daq_queue *q, struct xdp_frame *xdpf)
  * @q: queue that received it
  * @xdp: packet; the caller's still when this fails
  *
- * Context: NAPI. Return: whether the packet is on its way.
+ * Context: NAPI.
+ * Return: whether the packet is on its way.
  */
 bool daq_tx_xdp(struct daq_queue *q, struct xdp_buff *xdp)
 {
@@ -339,7 +340,8 @@ static void daq_tx_reap(struct daq_queue *q, u32 reported, int budget)
  * @q: queue
  * @budget: NAPI budget; 0: reap only
  *
- * Context: NAPI. Return: false when there is more to do at once.
+ * Context: NAPI.
+ * Return: false when there is more to do at once.
  */
 bool daq_tx_poll(struct daq_queue *q, int budget)
 {

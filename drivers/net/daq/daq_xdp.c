@@ -29,7 +29,7 @@ static int daq_set_prog(struct daq_card *card, struct bpf_prog *prog,
 
 	if (prog && !prog->aux->xdp_has_frags &&
 	    card->netdev->mtu + VLAN_ETH_HLEN > DAQ_PAGE_ROOM) {
-		NL_SET_ERR_MSG_FMT(extack, "MTU %u needs an xdp.frags program; others take up to %lu",
+		NL_SET_ERR_MSG_FMT(extack, "MTU %u needs an xdp.frags program; others take %lu",
 				   card->netdev->mtu,
 				   DAQ_PAGE_ROOM - VLAN_ETH_HLEN);
 		return -EINVAL;
@@ -118,8 +118,8 @@ static int daq_disable_pool(struct daq_card *card, u32 queue)
  * @netdev: interface
  * @bpf: what to do
  *
- * Context: process, RTNL held. Return: 0 or a negative errno; then the old
- * program or buffers stay.
+ * Context: process, RTNL held.
+ * Return: 0 or a negative errno; then the old program or buffers stay.
  */
 int daq_bpf(struct net_device *netdev, struct netdev_bpf *bpf)
 {
@@ -146,7 +146,8 @@ int daq_bpf(struct net_device *netdev, struct netdev_bpf *bpf)
  * @queue: its queue
  * @flags: which rings; one NAPI context serves both
  *
- * Context: process, RCU read side. Return: 0 or a negative errno.
+ * Context: process, RCU read side.
+ * Return: 0 or a negative errno.
  */
 int daq_xsk_wakeup(struct net_device *netdev, u32 queue, u32 flags)
 {

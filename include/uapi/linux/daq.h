@@ -97,7 +97,7 @@ enum {
 };
 
 enum {
-	DAQ_CMD_CHANNEL_GET = 1,	/* do: one channel; dump: all, of one card or of every one */
+	DAQ_CMD_CHANNEL_GET = 1,	/* one, or a dump of one or all cards */
 	DAQ_CMD_CHANNEL_SET,
 	__DAQ_CMD_MAX,
 	DAQ_CMD_MAX = __DAQ_CMD_MAX - 1

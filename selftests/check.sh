@@ -1,0 +1,88 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# usage: check.sh
+#
+# Static checks: checkpatch --strict, kernel-doc, sparse and W=1 for kernel
+# code; gcc and clang with warnings as errors for user space; shellcheck and a
+# lint of the manual pages. Builds go to build/check. Prints what is wrong and
+# exits with 1 then.
+
+set -uo pipefail
+
+repo=$(cd "$(dirname "$0")/.." && pwd -P)
+out=$repo/build/check
+scripts=/usr/src/daq-kselftest/scripts
+failed=0
+
+# check NAME COMMAND...: output is a finding, and so is a bad exit status.
+check() {
+	local name=$1 findings status
+
+	shift
+	findings=$("$@" 2>&1)
+	status=$?
+	if [ -z "$findings" ] && [ "$status" -eq 0 ]; then
+		printf 'check: %-12s ok\n' "$name"
+		return
+	fi
+	printf 'check: %-12s FAILED\n%s\n' "$name" "$findings"
+	failed=1
+}
+
+# daq_model_user.h is for user space: it defines what checkpatch asks for.
+kernel_sources() {
+	find drivers include -name '*.[ch]' ! -name daq_model_user.h
+}
+
+run_checkpatch() {
+	local file
+
+	for file in $(kernel_sources); do
+		perl "$scripts/checkpatch.pl" --no-tree --strict --terse \
+			--show-types --no-summary -f "$file"
+	done
+}
+
+run_kernel_doc() {
+	kernel_sources | xargs perl "$scripts/kernel-doc" -none -Wall
+}
+
+# Objects must be rebuilt for the compiler to say everything again.
+build_module() {
+	rm -rf "$out/module-$1"
+	make -s modules O="$out" KVER="$1" W=1 C=2
+}
+
+build_user() {
+	rm -rf "$out/$1"
+	make -s O="$out/$1" CC="$1" CFLAGS='-O2 -g -Wall -Wextra -Werror' \
+		bpf lib tools/daq samples selftests |
+		{ grep -v '^  [A-Z]* *[^ ]*$' || true; }
+}
+
+run_shellcheck() {
+	grep -rlE '^#!/bin/(ba)?sh' .ci selftests tools samples |
+		xargs -r shellcheck -x
+}
+
+run_man_lint() {
+	find tools lib -name '*.[1-9]' -exec mandoc -Tlint -Wwarning {} +
+}
+
+main() {
+	local version
+
+	cd "$repo" || exit 1
+	check checkpatch run_checkpatch
+	check kernel-doc run_kernel_doc
+	version=$(find /lib/modules -maxdepth 1 -name '6.12*' -printf '%f\n')
+	check "W=1 sparse" build_module "$version"
+	check gcc build_user gcc
+	check clang build_user clang
+	check shellcheck run_shellcheck
+	check mandoc run_man_lint
+	exit "$failed"
+}
+
+main
