@@ -42,6 +42,7 @@ run_checkpatch() {
 		perl "$scripts/checkpatch.pl" --no-tree --strict --terse \
 			--show-types --no-summary -f "$file"
 	done
+	rm -f .checkpatch-camelcase*
 }
 
 run_kernel_doc() {

@@ -554,7 +554,7 @@ static u64 daq_step_output(struct daq_model *m, struct daq_model_chan *ch,
 static u64 daq_step_moderation(struct daq_model *m, struct daq_model_queue *q,
 			       u64 now)
 {
-	u64 due = q->rx_oldest + q->rx_usecs * NSEC_PER_USEC;
+	u64 due = q->rx_oldest + (u64)q->rx_usecs * NSEC_PER_USEC;
 
 	if (!daq_queue_on(q, DAQ_QUEUE_CTRL_RX) || q->rx_reported == q->rx_done)
 		return U64_MAX;
