@@ -520,10 +520,9 @@ static u64 daq_step_output(struct daq_model *m, struct daq_model_chan *ch,
 		daq_report_tx(m, q);
 		return U64_MAX;
 	}
-	if (q->tx_idle || (now > q->tx_due && now - q->tx_due > DAQ_MAX_LAG)) {
-		q->tx_idle = false;
+	if (now > q->tx_due && (q->tx_idle || now - q->tx_due > DAQ_MAX_LAG))
 		q->tx_due = now;
-	}
+	q->tx_idle = false;
 	if (q->tx_due > now)
 		return q->tx_due;
 
@@ -649,7 +648,7 @@ static u32 *daq_find_reg(const struct daq_reg *regs, size_t count, void *base,
 			continue;
 		if (write && !regs[i].writable)
 			return NULL;
-#ifdef __BIG_ENDIAN
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
 		n ^= regs[i].size - 4;
 #endif
 		return base + regs[i].offset + n;
@@ -693,6 +692,7 @@ static void daq_write_queue_ctrl(struct daq_model *m, struct daq_model_queue *q,
 		q->tx_reported = 0;
 		q->tx_unreported = 0;
 		q->tx_idle = true;
+		q->tx_due = 0;
 	}
 	if (on)
 		q->armed = 0;
