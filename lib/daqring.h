@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: LGPL-2.1 OR BSD-2-Clause */
+/*
+ * libdaqring: whole frames from and to the channels of a DAQ card, without copies.
+ *
+ * Every function that can fail returns a negative errno, and daq_errmsg() then
+ * tells the reason and the cure. Nothing prints, nothing exits.
+ *
+ * Different threads may use different channels at the same time. Opening and
+ * closing channels, daq_card__dispatch() and everything on one channel needs
+ * the caller's own serialisation.
+ */
+#ifndef DAQRING_H
+#define DAQRING_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/uio.h>
+#include <linux/daq.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct daq_card;
+struct daq_chan;
+
+/** Text of this thread's last failure, for people; valid until the next one. */
+const char *daq_errmsg(void);
+
+/* ---- The card ---- */
+
+/** struct daq_format - what one channel acquires or plays */
+struct daq_format {
+	enum daq_source source;
+	uint32_t loop_from;	/* DAQ_SOURCE_LOOPBACK: the output channel */
+	uint32_t sample_bytes;
+	uint32_t segment_bytes;	/* payload of a full segment */
+	uint32_t frame_bytes;
+	uint32_t line_bytes;	/* one line of a video frame */
+	uint64_t rate;		/* samples per second */
+	uint32_t queue;		/* read only: carries the channel, see ethtool -x */
+};
+
+/* Which members daq_card__set_format() changes. */
+enum {
+	DAQ_FORMAT_SOURCE	 = 1 << 0,
+	DAQ_FORMAT_LOOP_FROM	 = 1 << 1,
+	DAQ_FORMAT_SAMPLE_BYTES	 = 1 << 2,
+	DAQ_FORMAT_SEGMENT_BYTES = 1 << 3,
+	DAQ_FORMAT_FRAME_BYTES	 = 1 << 4,
+	DAQ_FORMAT_LINE_BYTES	 = 1 << 5,
+	DAQ_FORMAT_RATE		 = 1 << 6,
+};
+
+/** struct daq_card_opts - optional; set @sz = sizeof(struct daq_card_opts) */
+struct daq_card_opts {
+	size_t sz;
+	/*
+	 * The format of every channel, instead of asking the driver: for
+	 * segments that arrive on an interface that is no DAQ card. NULL: ask.
+	 */
+	const struct daq_format *format;
+};
+
+/**
+ * daq_card__open() - open a card by the name of its network interface
+ * @opts: may be NULL
+ *
+ * Return: 0, -ENODEV: no such interface, -EOPNOTSUPP: not a DAQ card.
+ */
+int daq_card__open(const char *ifname, const struct daq_card_opts *opts,
+		   struct daq_card **card);
+
+/** daq_card__close() - close the card and every channel that is still open; NULL is fine */
+void daq_card__close(struct daq_card *card);
+
+const char *daq_card__name(const struct daq_card *card);
+
+/** daq_card__channels() - number of channels; they are numbered from 0 */
+unsigned int daq_card__channels(const struct daq_card *card);
+
+/** daq_card__format() - read a channel's format; -EINVAL: no such channel */
+int daq_card__format(struct daq_card *card, unsigned int channel,
+		     struct daq_format *format);
+
+/**
+ * daq_card__set_format() - change the members that @mask (DAQ_FORMAT_*) names
+ *
+ * Needs CAP_NET_ADMIN. Channels that are open keep the buffers that were laid
+ * out for the old format: open them after the change.
+ */
+int daq_card__set_format(struct daq_card *card, unsigned int channel,
+			 const struct daq_format *format, unsigned int mask);
+
+/**
+ * daq_card__dispatch() - call the on_frame callbacks of all channels
+ * @timeout_ms: how long to wait for the first frame; -1: forever
+ *
+ * At most one frame of each channel per call. Callbacks may not close channels.
+ *
+ * Return: number of frames delivered, 0 after the timeout, what a callback
+ * returned when that was negative, or an error as of daq_chan__next().
+ */
+int daq_card__dispatch(struct daq_card *card, int timeout_ms);
+
+/* ---- One channel ---- */
+
+enum daq_direction { DAQ_INPUT, DAQ_OUTPUT };
+
+enum daq_mode {
+	DAQ_MODE_AUTO,		/* zero copy when the driver can, else copy */
+	DAQ_MODE_ZERO_COPY,	/* or fail */
+	DAQ_MODE_COPY,
+};
+
+/** struct daq_chan_opts - optional; set @sz = sizeof(struct daq_chan_opts) */
+struct daq_chan_opts {
+	size_t sz;
+	enum daq_direction direction;
+	enum daq_mode mode;
+	size_t buffer_bytes;	/* memory for frames; 0: 4 frames and at least 4 MiB */
+};
+
+/**
+ * daq_chan__open() - open one channel and start receiving, or be ready to play
+ * @opts: may be NULL: input, automatic mode, default buffer
+ *
+ * An input and an output channel on the same queue exclude each other, and
+ * one process at a time receives from a card.
+ *
+ * Return: 0, -EINVAL: no such channel, -ENETDOWN: the interface is down,
+ * -EPERM: a capability is missing, -EBUSY: somebody else uses the queue or the
+ * interface, -ENOMEM, -EMSGSIZE: fewer than three frames fit the buffer.
+ */
+int daq_chan__open(struct daq_card *card, unsigned int channel,
+		   const struct daq_chan_opts *opts, struct daq_chan **chan);
+
+/** daq_chan__close() - give everything back, frames too; NULL is fine */
+void daq_chan__close(struct daq_chan *chan);
+
+unsigned int daq_chan__number(const struct daq_chan *chan);
+
+/** daq_chan__format() - the format the channel was opened with */
+const struct daq_format *daq_chan__format(const struct daq_chan *chan);
+
+/** daq_chan__zero_copy() - 1: the card itself accesses the buffers, 0: the kernel copies */
+int daq_chan__zero_copy(const struct daq_chan *chan);
+
+/* daq_frame.status; 0: everything is fine */
+enum {
+	DAQ_FRAME_GAP_BEFORE	= 1 << 0,	/* data was lost before this frame, see gap */
+	DAQ_FRAME_DAMAGED	= 1 << 1,	/* the card knows that the data are bad */
+	DAQ_FRAME_RESTARTED	= 1 << 2,	/* the card began to count anew: a gap is unknown */
+	DAQ_FRAME_ABORTED	= 1 << 3,	/* no data: the source ended inside this frame's gap */
+	DAQ_FRAME_LAST		= 1 << 4,	/* nothing follows: the source ended */
+};
+
+/** struct daq_gap - what is missing between the frame delivered before and this one */
+struct daq_gap {
+	uint64_t frames;	/* not delivered, whether none or some of their segments came */
+	uint64_t segments;	/* that never arrived */
+	uint64_t samples;	/* not delivered */
+};
+
+/** struct daq_frame - one frame; its memory is the application's until daq_chan__release() */
+struct daq_frame {
+	void *data;			/* NULL when the frame is in several pieces */
+	size_t len;			/* bytes */
+	const struct iovec *iov;	/* input: always the whole frame */
+	unsigned int iovcnt;
+	unsigned int status;		/* DAQ_FRAME_* */
+	uint64_t number;		/* counts lost frames too */
+	uint64_t sample;		/* index of the first sample */
+	uint64_t timestamp;		/* card clock of the first sample, ns */
+	struct daq_gap gap;
+	unsigned int id;		/* the library's own */
+};
+
+/**
+ * daq_chan__next() - wait for the next whole frame
+ * @timeout_ms: 0: do not wait, -1: forever
+ *
+ * The frame is in the card's buffer memory. Any number may be held as long as
+ * the buffer lasts; while they are, the card has that much less room.
+ * Incomplete frames are not delivered, the next frame's gap counts them.
+ *
+ * Return: 1: a frame, 0: timeout, -EINTR: a signal, -ENODEV: the card was
+ * removed, -ENETDOWN: the interface is down (works again once it is up),
+ * -ENOBUFS: all frames are held by the application, -EMSGSIZE: the format was
+ * changed and frames no longer fit the buffer. Loss of the carrier is no
+ * error. Frames that arrived before an error are delivered first.
+ */
+int daq_chan__next(struct daq_chan *chan, struct daq_frame *frame, int timeout_ms);
+
+/**
+ * daq_chan__release() - give a frame back, in any order
+ *
+ * For a reserved output frame: do not play it. -EINVAL: it is not held.
+ */
+int daq_chan__release(struct daq_chan *chan, struct daq_frame *frame);
+
+/**
+ * daq_chan__fd() - descriptor for poll(): readable when daq_chan__next() should be called
+ *
+ * Also when the card is removed or goes down, which a bare AF_XDP socket never
+ * tells. Input channels only, else -EOPNOTSUPP.
+ */
+int daq_chan__fd(const struct daq_chan *chan);
+
+/** A callback owns the frame until it calls daq_chan__release(). Negative: stop dispatching. */
+typedef int (*daq_frame_fn)(struct daq_chan *chan, struct daq_frame *frame, void *ctx);
+
+/** daq_chan__on_frame() - have daq_card__dispatch() deliver the frames; input channels only */
+int daq_chan__on_frame(struct daq_chan *chan, daq_frame_fn fn, void *ctx);
+
+/**
+ * daq_chan__reserve() - get room for one frame to play
+ * @len: bytes, at most the format's frame_bytes
+ * @timeout_ms: how long to wait for room; -1: forever
+ *
+ * @frame->data is one contiguous region of the card's buffer memory: fill it in
+ * place, then daq_chan__submit() or daq_chan__release() it.
+ *
+ * Return: 1: @frame is yours, 0: timeout, -EMSGSIZE, or as daq_chan__next().
+ */
+int daq_chan__reserve(struct daq_chan *chan, size_t len, struct daq_frame *frame,
+		      int timeout_ms);
+
+/**
+ * daq_chan__submit() - play a reserved frame
+ * @frame: @frame->len may be smaller than reserved, but not 0
+ * @flags: DAQ_FRAME_LAST or 0
+ *
+ * Return: 0 and the frame belongs to the library, or an error and it is still held.
+ */
+int daq_chan__submit(struct daq_chan *chan, struct daq_frame *frame, unsigned int flags);
+
+/**
+ * daq_chan__drain() - wait until the card has taken everything
+ *
+ * Return: 1: it has, 0: timeout, or as daq_chan__next().
+ */
+int daq_chan__drain(struct daq_chan *chan, int timeout_ms);
+
+/** struct daq_chan_stats - counted since the channel was opened */
+struct daq_chan_stats {
+	uint64_t frames;		/* delivered or submitted */
+	uint64_t segments;		/* arrived or submitted */
+	uint64_t bytes;			/* in those frames */
+	uint64_t contiguous;		/* frames in one piece */
+	uint64_t lost_frames;		/* the sum of all gaps */
+	uint64_t lost_segments;
+	uint64_t lost_samples;
+	uint64_t malformed;		/* segments that contradict themselves */
+	uint64_t passed;		/* segments that came before the socket was ready */
+	uint64_t wakeups;		/* sleeps that ended with data */
+	uint64_t syscalls;		/* made to wait or to kick the driver */
+	uint64_t rx_dropped;		/* from here on: XDP_STATISTICS of the socket */
+	uint64_t rx_invalid_descs;
+	uint64_t rx_ring_full;
+	uint64_t rx_fill_ring_empty;
+	uint64_t tx_invalid_descs;
+	uint64_t tx_ring_empty;
+};
+
+/** daq_chan__stats() - read the counters; @sz: sizeof(*stats) */
+int daq_chan__stats(struct daq_chan *chan, struct daq_chan_stats *stats, size_t sz);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* DAQRING_H */

@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: LGPL-2.1 OR BSD-2-Clause
+/* Input channels: descriptors become segments, segments become frames. */
+#include <errno.h>
+#include <linux/if_xdp.h>
+#include "internal.h"
+
+static struct daq_record *current_record(struct daq_chan *chan)
+{
+	return &chan->records[chan->current];
+}
+
+static void post(struct daq_chan *chan)
+{
+	if (daq_pool__post(&chan->pool, &chan->fill, chan->assembly.segment))
+		daq_socket__kick_rx(chan);
+}
+
+static void empty_record(struct daq_chan *chan, struct daq_record *record)
+{
+	uint32_t i;
+
+	for (i = 0; i < record->chunk_count; i++)
+		daq_pool__home(&chan->pool, record->chunks[i]);
+	record->chunk_count = 0;
+	record->pieces.count = 0;
+}
+
+int daq_input__open(struct daq_chan *chan)
+{
+	int err = daq_steering__add(chan);
+
+	if (err)
+		return err;
+	daq_assembly__init(&chan->assembly, &chan->format);
+	chan->pool.planned = chan->zero_copy;
+	chan->current = chan->free_records[--chan->free_record_count];
+	/*
+	 * Only now: chunks posted before the steering program knows the socket
+	 * would be used up by segments that nobody gets.
+	 */
+	post(chan);
+	return 0;
+}
+
+static void discard_packet(struct daq_chan *chan)
+{
+	uint32_t i;
+
+	for (i = 0; i < chan->packet_count && i < MAX_PACKET; i++)
+		daq_pool__home(&chan->pool, chan->packet[i].addr / DAQ_CHUNK_SIZE);
+}
+
+/* Moves the packet's chunks into the frame being collected. */
+static int keep_packet(struct daq_chan *chan)
+{
+	struct daq_record *record = current_record(chan);
+	uint32_t i, skip = DAQ_HDR_LEN;
+	int err;
+
+	if (record->chunk_count + chan->packet_count > chan->max_chunks)
+		return -ENOBUFS;
+	for (i = 0; i < chan->packet_count; i++) {
+		const struct xdp_desc *desc = &chan->packet[i];
+
+		if (desc->len > skip) {
+			err = daq_pieces__add(&record->pieces, chan->memory + desc->addr + skip,
+					      desc->len - skip);
+			if (err)
+				return err;
+		}
+		skip = 0;
+	}
+	for (i = 0; i < chan->packet_count; i++)
+		record->chunks[record->chunk_count++] = chan->packet[i].addr / DAQ_CHUNK_SIZE;
+	return 0;
+}
+
+static size_t packet_len(const struct daq_chan *chan)
+{
+	size_t len = 0;
+	uint32_t i;
+
+	for (i = 0; i < chan->packet_count; i++)
+		len += chan->packet[i].len;
+	return len;
+}
+
+/* Returns what daq_assembly__push() does, with the packet's chunks where they belong. */
+static int take_packet(struct daq_chan *chan)
+{
+	const struct daq_hdr *hdr = (const void *)(chan->memory + chan->packet[0].addr);
+	int verdict = -EBADMSG;
+
+	if (chan->packet_count <= MAX_PACKET && chan->packet[0].len >= DAQ_HDR_LEN)
+		verdict = daq_assembly__push(&chan->assembly, hdr, packet_len(chan));
+	if (verdict < 0) {
+		discard_packet(chan);
+		return verdict;
+	}
+	chan->stats.segments++;
+	if (verdict & DAQ_PUSH_ABANDON)
+		empty_record(chan, current_record(chan));
+	if (!(verdict & DAQ_PUSH_KEEP)) {
+		discard_packet(chan);
+	} else if (keep_packet(chan) < 0) {
+		/* only segments much smaller than the format says can get here */
+		daq_assembly__abandon(&chan->assembly);
+		empty_record(chan, current_record(chan));
+		discard_packet(chan);
+		verdict &= ~DAQ_PUSH_FRAME;
+	}
+	return verdict;
+}
+
+static void count_frame(struct daq_chan *chan, const struct daq_frame *frame)
+{
+	chan->stats.frames += frame->iovcnt > 0;
+	chan->stats.contiguous += frame->iovcnt == 1;
+	chan->stats.bytes += frame->len;
+	chan->stats.lost_frames += frame->gap.frames;
+	chan->stats.lost_segments += frame->gap.segments;
+	chan->stats.lost_samples += frame->gap.samples;
+}
+
+static void deliver(struct daq_chan *chan, struct daq_frame *frame)
+{
+	struct daq_record *record = current_record(chan);
+
+	daq_assembly__frame(&chan->assembly, frame);
+	frame->id = chan->current;
+	frame->iov = record->pieces.iov;
+	frame->iovcnt = record->pieces.count;
+	frame->data = frame->iovcnt == 1 ? frame->iov[0].iov_base : NULL;
+	record->held = true;
+	chan->current = chan->free_records[--chan->free_record_count];
+	count_frame(chan, frame);
+}
+
+/* Takes one descriptor: true: it completes a packet. */
+static bool receive_chunk(struct daq_chan *chan, const struct xdp_desc *desc)
+{
+	bool more = desc->options & XDP_PKT_CONTD;
+
+	daq_pool__arrived(&chan->pool);
+	if (chan->packet_count < MAX_PACKET)
+		chan->packet[chan->packet_count] = *desc;
+	else
+		daq_pool__home(&chan->pool, desc->addr / DAQ_CHUNK_SIZE);
+	chan->packet_count++;
+	return !more;
+}
+
+/* Receives until a frame is whole: 1, 0: nothing more has arrived, or an error. */
+static int receive(struct daq_chan *chan, struct daq_frame *frame)
+{
+	struct xdp_desc desc;
+	uint32_t index;
+	int verdict;
+
+	while (xsk_ring_cons__peek(&chan->rx, 1, &index)) {
+		desc = *xsk_ring_cons__rx_desc(&chan->rx, index);
+		xsk_ring_cons__release(&chan->rx, 1);
+		if (!receive_chunk(chan, &desc))
+			continue;
+
+		verdict = take_packet(chan);
+		chan->packet_count = 0;
+		if (verdict == -EMSGSIZE)
+			return daq_error(verdict, "the format of channel %u of %s was changed and frames no longer fit the buffer: open it again",
+					 chan->number, chan->card->ifname);
+		if (verdict == -EBADMSG) {
+			chan->stats.malformed++;
+		} else if (verdict & DAQ_PUSH_FRAME) {
+			deliver(chan, frame);
+			return 1;
+		}
+	}
+	/* not before: with the frame's own chunks back there are whole slots to post */
+	post(chan);
+	return 0;
+}
+
+int daq_input__poll(struct daq_chan *chan, struct daq_frame *frame)
+{
+	int ret;
+
+	if (!chan->free_record_count)
+		return daq_error(-ENOBUFS, "all %u frames of channel %u are held: release some",
+				 chan->record_count - 1, chan->number);
+	ret = receive(chan, frame);
+	return ret ? ret : daq_chan__link_error(chan);
+}
+
+int daq_chan__next(struct daq_chan *chan, struct daq_frame *frame, int timeout_ms)
+{
+	int64_t start = daq_now_ms();
+	int ret;
+
+	if (chan->direction != DAQ_INPUT)
+		return daq_error(-EOPNOTSUPP, "channel %u is open for output", chan->number);
+	for (;;) {
+		ret = daq_input__poll(chan, frame);
+		if (ret)
+			return ret;
+		ret = daq_wait(chan->epfd, daq_remaining_ms(start, timeout_ms));
+		if (ret <= 0)
+			return ret;
+	}
+}
+
+int daq_input__release(struct daq_chan *chan, struct daq_frame *frame)
+{
+	struct daq_record *record = daq_chan__held(chan, frame);
+
+	if (!record)
+		return -EINVAL;
+	record->held = false;
+	empty_record(chan, record);
+	chan->free_records[chan->free_record_count++] = frame->id;
+	post(chan);
+	return 0;
+}
+
+int daq_chan__on_frame(struct daq_chan *chan, daq_frame_fn fn, void *ctx)
+{
+	int err = 0;
+
+	if (chan->direction != DAQ_INPUT)
+		return daq_error(-EOPNOTSUPP, "channel %u is open for output", chan->number);
+	if (!chan->on_frame)
+		err = daq_chan__watch(chan, chan->card->epfd);
+	if (err)
+		return err;
+	chan->on_frame = fn;
+	chan->on_frame_ctx = ctx;
+	return 0;
+}

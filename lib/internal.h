@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: LGPL-2.1 OR BSD-2-Clause */
+#ifndef DAQRING_INTERNAL_H
+#define DAQRING_INTERNAL_H
+
+#include <net/if.h>
+#include <stdbool.h>
+#include <sys/queue.h>
+#include <xdp/xsk.h>
+#include "assembly.h"
+#include "daqring.h"
+#include "error.h"
+#include "pool.h"
+
+struct mnl_socket;
+struct daq_steer;
+
+struct daq_card {
+	char ifname[IF_NAMESIZE];
+	int ifindex;
+	unsigned int channels;
+	bool fixed_format;		/* @format holds for every channel, there is no driver to ask */
+	struct daq_format format;
+	int epfd;			/* all channels with a callback, for daq_card__dispatch() */
+
+	struct mnl_socket *netlink;
+	uint16_t family;
+	uint32_t sequence;
+
+	struct daq_steer *steer;	/* attached with the first input channel */
+	int steer_link;			/* its BPF link */
+	LIST_HEAD(, daq_chan) chans;
+};
+
+/* In copy mode a packet has a few more buffers: none is filled as a whole. */
+#define MAX_PACKET (2 * DAQ_MAX_PACKET_CHUNKS)
+
+/*
+ * After a close or kill the kernel frees the queue and the program's place from
+ * work items: both are busy for some 20 to 200 ms more.
+ */
+#define DAQ_BUSY_TRIES		100
+#define DAQ_BUSY_PAUSE_US	10000
+
+/* What an epoll event is about. */
+struct daq_watch {
+	struct daq_chan *chan;
+};
+
+/* A frame's memory: given to the application or being collected. */
+struct daq_record {
+	struct daq_pieces pieces;
+	uint32_t *chunks;
+	uint32_t chunk_count;
+	uint32_t slot;			/* output only */
+	bool held;			/* by the application */
+};
+
+struct daq_chan {
+	struct daq_card *card;
+	unsigned int number;
+	enum daq_direction direction;
+	struct daq_format format;
+	bool zero_copy;
+	LIST_ENTRY(daq_chan) siblings;
+
+	struct daq_pool pool;
+	char *memory;
+	size_t memory_bytes;
+	struct xsk_umem *umem;
+	struct xsk_socket *xsk;
+	struct xsk_ring_prod fill;
+	struct xsk_ring_cons completion;
+	struct xsk_ring_cons rx;
+	struct xsk_ring_prod tx;
+
+	int epfd;			/* the socket and the link watch, see daq_chan__fd() */
+	int link_fd;			/* rtnetlink: tells that the interface changed */
+	struct daq_watch link_watch;
+	struct daq_watch socket_watch;	/* apart, so that the epoll event tells which */
+	int link_error;			/* 0, -ENODEV, -ENETDOWN */
+
+	struct daq_record *records;
+	uint32_t record_count;
+	uint32_t *free_records;
+	uint32_t free_record_count;
+	uint32_t max_chunks;		/* per record */
+	void *record_memory;		/* the records' pieces and chunks, prefaulted */
+	size_t record_bytes;
+
+	/* input */
+	struct daq_assembly assembly;
+	uint32_t current;		/* record that is being collected */
+	struct xdp_desc packet[MAX_PACKET];	/* being received */
+	uint32_t packet_count;		/* may be more than fit: then it is no segment */
+	daq_frame_fn on_frame;
+	void *on_frame_ctx;
+
+	/* output */
+	uint8_t mac[6];
+	uint32_t next_frame;
+	uint64_t next_sample;
+
+	struct daq_chan_stats stats;
+};
+
+/* netlink.c */
+int daq_netlink__open(struct daq_card *card);
+void daq_netlink__close(struct daq_card *card);
+int daq_netlink__count_channels(struct daq_card *card);
+int daq_netlink__get(struct daq_card *card, unsigned int channel, struct daq_format *format);
+int daq_netlink__set(struct daq_card *card, unsigned int channel,
+		     const struct daq_format *format, unsigned int mask);
+
+/* steering.c */
+int daq_steering__attach(struct daq_card *card);
+void daq_steering__detach(struct daq_card *card);
+int daq_steering__add(struct daq_chan *chan);
+void daq_steering__stats(struct daq_chan *chan, struct daq_chan_stats *stats);
+
+/* link.c */
+int daq_link__open(const struct daq_card *card);
+int daq_link__state(const struct daq_card *card);
+int daq_link__mac(const struct daq_card *card, uint8_t mac[6]);
+/* Reads what the watch has to tell; returns the state as daq_link__state(). */
+int daq_link__update(struct daq_chan *chan);
+
+/* socket.c */
+/* Memory that never faults later; NULL: none. */
+void *daq_map(size_t bytes, int extra_flags);
+int daq_socket__open(struct daq_chan *chan, enum daq_mode mode);
+void daq_socket__close(struct daq_chan *chan);
+/* Wakes the driver if it asked for that. */
+void daq_socket__kick_rx(struct daq_chan *chan);
+void daq_socket__kick_tx(struct daq_chan *chan);
+
+/* chan.c */
+int64_t daq_now_ms(void);
+/* What remains of a timeout that began at @start; -1 stays -1. */
+int daq_remaining_ms(int64_t start, int timeout_ms);
+/* Adds a channel's descriptors to an epoll set for daq_wait(). */
+int daq_chan__watch(struct daq_chan *chan, int epfd);
+/* Sleeps: 1: something happened, 0: timeout, or an error. */
+int daq_wait(int epfd, int timeout_ms);
+struct daq_record *daq_chan__held(struct daq_chan *chan, const struct daq_frame *frame);
+/* The error that a wait found out about, as long as it lasts. */
+int daq_chan__link_error(struct daq_chan *chan);
+
+/* input.c */
+int daq_input__open(struct daq_chan *chan);
+/* As daq_chan__next() without waiting. */
+int daq_input__poll(struct daq_chan *chan, struct daq_frame *frame);
+int daq_input__release(struct daq_chan *chan, struct daq_frame *frame);
+
+/* output.c */
+int daq_output__check(const struct daq_chan *chan);
+int daq_output__release(struct daq_chan *chan, struct daq_frame *frame);
+
+#endif /* DAQRING_INTERNAL_H */

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: LGPL-2.1 OR BSD-2-Clause
+/*
+ * What an AF_XDP socket never tells: that its interface went down or away. An
+ * rtnetlink socket per channel wakes the sleeper; its messages are only a hint
+ * to look, so none of them can be misread and losing some does no harm.
+ */
+#include <errno.h>
+#include <linux/rtnetlink.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include "internal.h"
+
+#define REMOVAL_MS 500
+
+int daq_link__open(const struct daq_card *card)
+{
+	struct sockaddr_nl addr = { .nl_family = AF_NETLINK, .nl_groups = RTMGRP_LINK };
+	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
+	int err;
+
+	if (fd < 0)
+		return daq_error(-errno, "%s: cannot open a netlink socket: %m", card->ifname);
+	if (bind(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0) {
+		err = daq_error(-errno, "%s: cannot watch the interface: %m", card->ifname);
+		close(fd);
+		return err;
+	}
+	return fd;
+}
+
+/* By index, since the interface may have been renamed or its name reused. */
+static int interface_ioctl(const struct daq_card *card, unsigned long what, struct ifreq *ifr)
+{
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	int err = 0;
+
+	if (fd < 0)
+		return daq_error(-errno, "%s: cannot open a socket: %m", card->ifname);
+	memset(ifr, 0, sizeof(*ifr));
+	ifr->ifr_ifindex = card->ifindex;
+	if (ioctl(fd, SIOCGIFNAME, ifr) < 0 || ioctl(fd, what, ifr) < 0)
+		err = daq_error(-errno, "card %s was removed", card->ifname);
+	close(fd);
+	return err;
+}
+
+int daq_link__state(const struct daq_card *card)
+{
+	struct ifreq ifr;
+	int err = interface_ioctl(card, SIOCGIFFLAGS, &ifr);
+
+	if (err)
+		return err;
+	if (!(ifr.ifr_flags & IFF_UP))
+		return daq_error(-ENETDOWN, "%s is down: ip link set %s up", card->ifname,
+				 card->ifname);
+	return 0;
+}
+
+int daq_link__mac(const struct daq_card *card, uint8_t mac[6])
+{
+	struct ifreq ifr;
+	int err = interface_ioctl(card, SIOCGIFHWADDR, &ifr);
+
+	if (!err)
+		memcpy(mac, ifr.ifr_hwaddr.sa_data, 6);
+	return err;
+}
+
+static void drain(struct daq_chan *chan)
+{
+	char buf[16];
+
+	/* ENOBUFS means that messages were lost, which are not read anyway */
+	while (recv(chan->link_fd, buf, sizeof(buf), 0) >= 0 || errno == ENOBUFS)
+		chan->stats.syscalls++;
+}
+
+int daq_link__update(struct daq_chan *chan)
+{
+	struct pollfd pollfd = { .fd = chan->link_fd, .events = POLLIN };
+	int before = chan->link_error;
+
+	drain(chan);
+	chan->link_error = daq_link__state(chan->card);
+	/* an interface that is being removed goes down first */
+	if (chan->link_error == -ENETDOWN && !before && poll(&pollfd, 1, REMOVAL_MS) > 0) {
+		drain(chan);
+		chan->link_error = daq_link__state(chan->card);
+	}
+	return chan->link_error;
+}
