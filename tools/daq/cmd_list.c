@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <errno.h>
+#include <inttypes.h>
+#include <net/if.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include "daq.h"
+
+static const char help[] =
+	"Usage: daq list [IFNAME] [--json]\n"
+	"\n"
+	"Shows every card, or one, and what its channels acquire.\n"
+	"\n"
+	"  -j, --json   print JSON\n"
+	"\n"
+	"Examples:\n"
+	"  daq list\n"
+	"  daq list daq0 --json | jq '.[0].channels[2].rate'\n";
+
+static const char *link_state(const char *ifname)
+{
+	struct ifreq ifr = { 0 };
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	int err;
+
+	strncpy(ifr.ifr_name, ifname, IF_NAMESIZE - 1);
+	err = ioctl(fd, SIOCGIFFLAGS, &ifr);
+	close(fd);
+	if (err < 0)
+		return "unknown";
+	if (!(ifr.ifr_flags & IFF_UP))
+		return "down";
+	return ifr.ifr_flags & IFF_RUNNING ? "up" : "no carrier";
+}
+
+static double mb_per_second(const struct daq_format *format)
+{
+	return format->rate * (double)format->sample_bytes / 1e6;
+}
+
+static void source_text(const struct daq_format *format, char *text, size_t size)
+{
+	if (format->source == DAQ_SOURCE_LOOPBACK)
+		snprintf(text, size, "loopback:%u", format->loop_from);
+	else
+		snprintf(text, size, "%s", source_name(format->source));
+}
+
+static void print_channel(unsigned int channel, const struct daq_format *format)
+{
+	char source[24];
+
+	source_text(format, source, sizeof(source));
+	printf("%4u %5u  %-11s %6u %8u %10u %7u %12" PRIu64 " %9.1f\n", channel, format->queue,
+	       source, format->sample_bytes, format->segment_bytes, format->frame_bytes,
+	       format->line_bytes, format->rate, mb_per_second(format));
+}
+
+static void json_channel(unsigned int channel, const struct daq_format *format)
+{
+	printf("%s\n    {\"channel\": %u, \"queue\": %u, \"source\": \"%s\", ",
+	       channel ? "," : "", channel, format->queue, source_name(format->source));
+	if (format->source == DAQ_SOURCE_LOOPBACK)
+		printf("\"loop_from\": %u, ", format->loop_from);
+	printf("\"sample_bytes\": %u, \"segment_bytes\": %u, \"frame_bytes\": %u, \"line_bytes\": %u, \"rate\": %" PRIu64 "}",
+	       format->sample_bytes, format->segment_bytes, format->frame_bytes,
+	       format->line_bytes, format->rate);
+}
+
+static int print_channels(struct daq_card *card, bool json)
+{
+	struct daq_format format;
+	unsigned int i;
+
+	for (i = 0; i < daq_card__channels(card); i++) {
+		if (daq_card__format(card, i, &format) < 0)
+			return library_failure();
+		if (json)
+			json_channel(i, &format);
+		else
+			print_channel(i, &format);
+	}
+	return EXIT_OK;
+}
+
+static int print_card(struct daq_card *card, bool json, bool first)
+{
+	const char *name = daq_card__name(card);
+	int ret;
+
+	if (json) {
+		printf("%s\n  {\"card\": ", first ? "" : ",");
+		json_string(stdout, name);
+		printf(", \"state\": \"%s\", \"channels\": [", link_state(name));
+	} else {
+		printf("%s%s: %u channels, %s\n", first ? "" : "\n", name,
+		       daq_card__channels(card), link_state(name));
+		printf("%4s %5s  %-11s %6s %8s %10s %7s %12s %9s\n", "CH", "QUEUE", "SOURCE",
+		       "SAMPLE", "SEGMENT", "FRAME", "LINE", "RATE", "MB/S");
+	}
+	ret = print_channels(card, json);
+	if (json)
+		printf("\n  ]}");
+	return ret;
+}
+
+static int list_one(const char *ifname, bool json)
+{
+	struct daq_card *card;
+	int ret;
+
+	if (daq_card__open(ifname, NULL, &card) < 0)
+		return library_failure();
+	ret = print_card(card, json, true);
+	daq_card__close(card);
+	return ret;
+}
+
+/* Whatever is no card does not open. */
+static int list_all(bool json)
+{
+	struct if_nameindex *interfaces = if_nameindex(), *i;
+	struct daq_card *card;
+	int ret = EXIT_OK;
+	bool first = true;
+
+	if (!interfaces)
+		return failure("cannot list the interfaces: %s", strerror(errno));
+	for (i = interfaces; i->if_name && ret == EXIT_OK; i++) {
+		if (daq_card__open(i->if_name, NULL, &card) < 0)
+			continue;
+		ret = print_card(card, json, first);
+		daq_card__close(card);
+		first = false;
+	}
+	if_freenameindex(interfaces);
+	if (first && !json)
+		fputs("no cards: ip link add daq0 numrxqueues 8 numtxqueues 8 type daq makes one\n",
+		      stderr);
+	return ret;
+}
+
+int cmd_list(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "json", no_argument, NULL, 'j' },
+		{ "help", no_argument, NULL, 'h' },
+		{ 0 }
+	};
+	bool json = false;
+	int option, ret;
+
+	while ((option = getopt_long(argc, argv, "jh", options, NULL)) != -1) {
+		switch (option) {
+		case 'j':
+			json = true;
+			break;
+		case 'h':
+			fputs(help, stdout);
+			return EXIT_OK;
+		default:
+			return EXIT_USAGE;
+		}
+	}
+	if (argc - optind > 1)
+		return usage_error("list", "one interface at most");
+
+	if (json)
+		putchar('[');
+	ret = optind < argc ? list_one(argv[optind], json) : list_all(json);
+	if (json)
+		puts("\n]");
+	return ret;
+}

@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: GPL-2.0
+# bash completion for daq(8)
+
+_daq() {
+	local cur prev words cword
+	_init_completion || return
+
+	local -A options=(
+		[list]="--json --help"
+		[set]="--channel --source --sample-bytes --segment --frame --line --rate --fps --help"
+		[capture]="--output --channel --frames --duration --until-last --buffer --copy
+			--zero-copy --allow-loss --json --quiet --help"
+		[play]="--loop --buffer --copy --zero-copy --json --quiet --help"
+	)
+
+	if ((cword == 1)); then
+		mapfile -t COMPREPLY < <(compgen -W "${!options[*]} --help --version" -- "$cur")
+		return
+	fi
+	case $prev in
+	--source | -s)
+		mapfile -t COMPREPLY < <(compgen -W "none counter ramp sine bars loopback" -- "$cur")
+		return
+		;;
+	--output | -o)
+		_filedir -d
+		return
+		;;
+	--json)
+		[[ ${words[1]} == capture ]] && _filedir && return
+		;;
+	esac
+	if [[ $cur == -* ]]; then
+		mapfile -t COMPREPLY < <(compgen -W "${options[${words[1]}]}" -- "$cur")
+	elif ((cword == 2)); then
+		_available_interfaces
+	elif [[ $cur == *=* ]]; then
+		cur=${cur#*=}
+		_filedir
+	fi
+}
+complete -F _daq daq

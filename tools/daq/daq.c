@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: GPL-2.0
+/* daq: looks at, sets up, records from and plays to DAQ cards. */
+#include <string.h>
+#include "daq.h"
+
+static const struct command {
+	const char *name;
+	int (*run)(int argc, char **argv);
+	const char *summary;
+} commands[] = {
+	{ "list", cmd_list, "show cards and the formats of their channels" },
+	{ "set", cmd_set, "change what channels acquire" },
+	{ "capture", cmd_capture, "record channels to files" },
+	{ "play", cmd_play, "play files on output channels" },
+};
+
+static void help(FILE *out)
+{
+	unsigned int i;
+
+	fputs("Usage: daq COMMAND [ARGUMENTS]\n\n", out);
+	for (i = 0; i < ARRAY_SIZE(commands); i++)
+		fprintf(out, "  %-9s%s\n", commands[i].name, commands[i].summary);
+	fputs("\nEvery command explains itself: daq COMMAND --help\n"
+	      "Exit status: 0: fine, 1: failed or data lost, 2: wrong usage\n", out);
+}
+
+int main(int argc, char **argv)
+{
+	char name[32];
+	unsigned int i;
+
+	if (argc < 2) {
+		help(stderr);
+		return EXIT_USAGE;
+	}
+	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
+		help(stdout);
+		return EXIT_OK;
+	}
+	if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0) {
+		puts("daq " DAQ_VERSION);
+		return EXIT_OK;
+	}
+	for (i = 0; i < ARRAY_SIZE(commands); i++) {
+		if (strcmp(argv[1], commands[i].name) != 0)
+			continue;
+		/* what getopt_long() calls the program */
+		snprintf(name, sizeof(name), "daq %s", argv[1]);
+		argv[1] = name;
+		return commands[i].run(argc - 1, argv + 1);
+	}
+	fprintf(stderr, "daq: no such command: %s\nTry 'daq --help'.\n", argv[1]);
+	return EXIT_USAGE;
+}
