@@ -199,10 +199,12 @@ static int open_records(struct daq_chan *chan)
 	return 0;
 }
 
-static int open_direction(struct daq_chan *chan)
+static int open_direction(struct daq_chan *chan, bool stopped)
 {
-	return chan->direction == DAQ_INPUT ? daq_input__open(chan) :
-					      daq_link__mac(chan->card, chan->mac);
+	if (chan->direction == DAQ_OUTPUT)
+		return daq_link__mac(chan->card, chan->mac);
+	daq_input__open(chan);
+	return stopped ? 0 : daq_chan__start(chan);
 }
 
 static int open_chan(struct daq_chan *chan, const struct daq_chan_opts *opts)
@@ -226,7 +228,7 @@ static int open_chan(struct daq_chan *chan, const struct daq_chan_opts *opts)
 	if (!err)
 		err = open_watch(chan);
 	if (!err)
-		err = open_direction(chan);
+		err = open_direction(chan, opts->stopped);
 	return err;
 }
 

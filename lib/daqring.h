@@ -119,6 +119,7 @@ struct daq_chan_opts {
 	enum daq_direction direction;
 	enum daq_mode mode;
 	size_t buffer_bytes;	/* memory for frames; 0: 4 frames and at least 4 MiB */
+	int stopped;		/* input: receive nothing before daq_chan__start() */
 };
 
 /**
@@ -134,6 +135,15 @@ struct daq_chan_opts {
  */
 int daq_chan__open(struct daq_card *card, unsigned int channel,
 		   const struct daq_chan_opts *opts, struct daq_chan **chan);
+
+/**
+ * daq_chan__start() - let an input channel that was opened stopped receive
+ *
+ * To open several channels, which takes a while, and start them together.
+ *
+ * Return: 0, -EALREADY: it is not stopped, -EOPNOTSUPP: an output channel.
+ */
+int daq_chan__start(struct daq_chan *chan);
 
 /** daq_chan__close() - give everything back, frames too; NULL is fine */
 void daq_chan__close(struct daq_chan *chan);

@@ -25,15 +25,25 @@ static void empty_record(struct daq_chan *chan, struct daq_record *record)
 	record->pieces.count = 0;
 }
 
-int daq_input__open(struct daq_chan *chan)
+void daq_input__open(struct daq_chan *chan)
 {
-	int err = daq_steering__add(chan);
-
-	if (err)
-		return err;
 	daq_assembly__init(&chan->assembly, &chan->format);
 	chan->pool.planned = chan->zero_copy;
 	chan->current = chan->free_records[--chan->free_record_count];
+}
+
+int daq_chan__start(struct daq_chan *chan)
+{
+	int err;
+
+	if (chan->direction != DAQ_INPUT)
+		return daq_error(-EOPNOTSUPP, "channel %u is open for output", chan->number);
+	if (chan->started)
+		return daq_error(-EALREADY, "channel %u has been started", chan->number);
+	err = daq_steering__add(chan);
+	if (err)
+		return err;
+	chan->started = true;
 	/*
 	 * Only now: chunks posted before the steering program knows the socket
 	 * would be used up by segments that nobody gets.

@@ -61,6 +61,7 @@ struct daq_chan {
 	enum daq_direction direction;
 	struct daq_format format;
 	bool zero_copy;
+	bool started;		/* an input: the steering program knows it */
 	LIST_ENTRY(daq_chan) siblings;
 
 	struct daq_pool pool;
@@ -146,7 +147,7 @@ struct daq_record *daq_chan__held(struct daq_chan *chan, const struct daq_frame 
 int daq_chan__link_error(struct daq_chan *chan);
 
 /* input.c */
-int daq_input__open(struct daq_chan *chan);
+void daq_input__open(struct daq_chan *chan);
 /* As daq_chan__next() without waiting. */
 int daq_input__poll(struct daq_chan *chan, struct daq_frame *frame);
 int daq_input__release(struct daq_chan *chan, struct daq_frame *frame);

@@ -228,6 +228,7 @@ static int open_stream(struct capture *capture, struct stream *stream)
 		.sz = sizeof(opts),
 		.mode = capture->mode,
 		.buffer_bytes = capture->buffer,
+		.stopped = 1,
 	};
 	int ret = check_source(capture, stream->channel);
 
@@ -323,6 +324,9 @@ static int open_streams(struct capture *capture)
 		ret = failure("cannot create %s: %s", capture->directory, strerror(errno));
 	for (i = 0; i < capture->count && !ret; i++)
 		ret = open_stream(capture, &capture->streams[i]);
+	for (i = 0; i < capture->count && !ret; i++)
+		if (daq_chan__start(capture->streams[i].chan) < 0)
+			ret = library_failure();
 	capture->running = capture->count;
 	return ret;
 }

@@ -27,6 +27,8 @@ static const char help[] =
 
 enum { OPT_COPY = 256, OPT_ZERO_COPY };
 
+/* What a channel may play before the next one has its turn. */
+#define TURN_BYTES	(4 << 20)
 /* How long to sleep for one channel while others may have room. */
 #define TURN_MS		20
 #define DRAIN_MS	500
@@ -154,6 +156,27 @@ static int play_frame(struct stream *stream, int timeout_ms)
 	return 1;
 }
 
+/*
+ * Plays frames until the room or the turn is used up: 1: some, 0: none, or an
+ * error. Long turns, lest short frames wait for another channel's long ones.
+ */
+static int play_turn(struct stream *stream)
+{
+	off_t room = TURN_BYTES;
+	int ret, played = 0;
+
+	while (stream->rounds && room > 0) {
+		ret = play_frame(stream, 0);
+		if (ret < 0)
+			return ret;
+		if (!ret)
+			break;
+		played = 1;
+		room -= daq_chan__format(stream->chan)->frame_bytes;
+	}
+	return played;
+}
+
 /* Offers each channel a turn: number of those that are not at their end, or an error. */
 static int play_round(struct play *play)
 {
@@ -166,7 +189,7 @@ static int play_round(struct play *play)
 
 		if (!stream->rounds)
 			continue;
-		ret = play_frame(stream, 0);
+		ret = play_turn(stream);
 		if (ret < 0)
 			return ret;
 		played += ret;
