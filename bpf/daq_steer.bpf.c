@@ -27,7 +27,10 @@ struct {
 	__type(value, struct daq_steer_counters);
 } daq_counters SEC(".maps");
 
-/* The packet must be exactly the header and the payload that it announces. */
+/*
+ * The packet must be exactly the header and the payload that it announces; only
+ * the notice of a loss has none.
+ */
 static bool consistent(const struct daq_hdr *hdr, __u64 packet_len)
 {
 	__u32 payload_len = bpf_ntohl(hdr->payload_len);
@@ -35,7 +38,7 @@ static bool consistent(const struct daq_hdr *hdr, __u64 packet_len)
 	__u32 offset = bpf_ntohl(hdr->offset);
 
 	return hdr->version == DAQ_HDR_VERSION &&
-	       payload_len > 0 &&
+	       (payload_len > 0 || hdr->flags & DAQ_HDR_F_OVERRUN) &&
 	       packet_len == DAQ_HDR_LEN + (__u64)payload_len &&
 	       frame_len <= DAQ_MAX_FRAME_BYTES &&
 	       offset <= frame_len &&

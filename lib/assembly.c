@@ -13,6 +13,14 @@ void daq_assembly__init(struct daq_assembly *assembly, const struct daq_format *
 	assembly->sample_bytes = format->sample_bytes;
 }
 
+/* A header alone: segments were dropped, and none has come since. */
+static bool is_notice(const struct daq_hdr *hdr, size_t len)
+{
+	return len == DAQ_HDR_LEN && hdr->version == DAQ_HDR_VERSION &&
+	       hdr->payload_len == 0 && (hdr->flags & DAQ_HDR_F_OVERRUN) &&
+	       !(hdr->flags & (DAQ_HDR_F_SOF | DAQ_HDR_F_EOF));
+}
+
 static bool plausible(const struct daq_hdr *hdr, size_t len)
 {
 	uint32_t payload_len = ntohl(hdr->payload_len);
@@ -83,14 +91,15 @@ static void begin(struct daq_assembly *assembly, const struct daq_hdr *hdr)
 	assembly->timestamp = be64toh(hdr->timestamp);
 }
 
-/* The source ended in a frame that is incomplete: tell where. */
-static void abort_last(struct daq_assembly *assembly, const struct daq_hdr *hdr)
+/* No data: everything before this frame and this sample that was not delivered is lost. */
+static void abort_before(struct daq_assembly *assembly, uint64_t frame, uint64_t sample,
+			 uint64_t timestamp)
 {
 	assembly->filled = 0;
 	assembly->status = DAQ_FRAME_ABORTED;
-	assembly->number = assembly->frame;
-	assembly->sample = be64toh(hdr->sample) + ntohl(hdr->payload_len) / assembly->sample_bytes;
-	assembly->timestamp = be64toh(hdr->timestamp);
+	assembly->number = frame - 1;
+	assembly->sample = sample;
+	assembly->timestamp = timestamp;
 }
 
 static bool adjoins(const struct daq_assembly *assembly, const struct daq_hdr *hdr)
@@ -120,11 +129,37 @@ static int collect(struct daq_assembly *assembly, const struct daq_hdr *hdr, boo
 	return verdict | DAQ_PUSH_KEEP;
 }
 
+/*
+ * Delivered like a frame without data when that tells of lost frames or of the
+ * end. A loss within the current frame shows when the next one is delivered.
+ */
+static int push_notice(struct daq_assembly *assembly, const struct daq_hdr *hdr)
+{
+	bool expected = follow(assembly, ntohl(hdr->frame), ntohl(hdr->segment));
+	bool last = hdr->flags & DAQ_HDR_F_LAST;
+	int verdict = 0;
+
+	if (assembly->collecting && !expected) {
+		assembly->collecting = false;
+		verdict |= DAQ_PUSH_ABANDON;
+	}
+	if (assembly->collecting ||
+	    !(last || (assembly->delivered && assembly->frame != assembly->next_number)))
+		return verdict;
+
+	abort_before(assembly, assembly->frame, be64toh(hdr->sample), be64toh(hdr->timestamp));
+	if (last)
+		assembly->status |= DAQ_FRAME_LAST;
+	return verdict | DAQ_PUSH_FRAME;
+}
+
 int daq_assembly__push(struct daq_assembly *assembly, const struct daq_hdr *hdr, size_t len)
 {
 	bool expected;
 	int verdict;
 
+	if (is_notice(hdr, len))
+		return push_notice(assembly, hdr);
 	if (!plausible(hdr, len))
 		return -EBADMSG;
 	if (ntohl(hdr->frame_len) > assembly->frame_bytes)
@@ -139,7 +174,10 @@ int daq_assembly__push(struct daq_assembly *assembly, const struct daq_hdr *hdr,
 	}
 	if (hdr->flags & DAQ_HDR_F_LAST) {
 		if (!assembly->collecting)
-			abort_last(assembly, hdr);
+			abort_before(assembly, assembly->frame + 1,
+				     be64toh(hdr->sample) +
+				     ntohl(hdr->payload_len) / assembly->sample_bytes,
+				     be64toh(hdr->timestamp));
 		assembly->status |= DAQ_FRAME_LAST;
 		verdict |= DAQ_PUSH_FRAME;
 	}

@@ -161,7 +161,7 @@ enum {
 	DAQ_FRAME_GAP_BEFORE	= 1 << 0,	/* data was lost before this frame, see gap */
 	DAQ_FRAME_DAMAGED	= 1 << 1,	/* the card knows that the data are bad */
 	DAQ_FRAME_RESTARTED	= 1 << 2,	/* the card began to count anew: a gap is unknown */
-	DAQ_FRAME_ABORTED	= 1 << 3,	/* no data: the source ended inside this frame's gap */
+	DAQ_FRAME_ABORTED	= 1 << 3,	/* no data: the source fell silent after a loss, see gap */
 	DAQ_FRAME_LAST		= 1 << 4,	/* nothing follows: the source ended */
 };
 

@@ -360,7 +360,8 @@ static int receive(struct capture *capture)
 		if (capture->duration && wait <= 0)
 			break;
 		ret = daq_card__dispatch(capture->card, wait * 1000 + 1);
-		if (ret < 0)
+		/* also when we were stopped and go on */
+		if (ret < 0 && ret != -EINTR)
 			break;
 		if (capture->started == capture->count && !capture->steady.time)
 			measure(capture, &capture->steady);

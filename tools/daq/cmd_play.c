@@ -245,7 +245,7 @@ static int drain_all(struct play *play)
 	for (i = 0; i < play->count && !interrupted; i++) {
 		do {
 			ret = daq_chan__drain(play->streams[i].chan, DRAIN_MS);
-		} while (ret == 0 && !interrupted);
+		} while ((ret == 0 || ret == -EINTR) && !interrupted);
 		if (ret < 0 && ret != -EINTR)
 			return library_failure();
 	}

@@ -28,6 +28,9 @@
  */
 #define DAQ_MAX_LAG	(200 * NSEC_PER_MSEC)
 
+/* A source that was silent for so long, after a loss, may stay so. */
+#define DAQ_NOTICE_DELAY	(10 * NSEC_PER_MSEC)
+
 /* Payload or packet bytes on their way to an input, read front to back. */
 struct daq_feed {
 	void (*fill)(struct daq_model *m, struct daq_feed *feed, u8 *buf, u32 len);
@@ -218,8 +221,8 @@ static bool daq_input(struct daq_model *m, struct daq_model_chan *ch,
 	return true;
 }
 
-/* One segment of @len bytes with the channel's next numbers. */
-static void daq_input_segment(struct daq_model *m, struct daq_model_chan *ch,
+/* One segment of @len bytes with the channel's next numbers and place. */
+static bool daq_send_segment(struct daq_model *m, struct daq_model_chan *ch,
 			      struct daq_feed *feed, u32 len, u32 frame_len,
 			      u8 flags, u64 timestamp)
 {
@@ -244,8 +247,18 @@ static void daq_input_segment(struct daq_model *m, struct daq_model_chan *ch,
 	hdr.src[4] = (ch - m->chan) >> 8;
 	hdr.src[5] = ch - m->chan;
 
-	ch->overrun = !daq_input(m, ch, &hdr, feed, len);
+	ch->active = m->host->now(m->ctx);
+	return daq_input(m, ch, &hdr, feed, len);
+}
 
+/* Send a segment or lose it; then the channel goes on to the next one. */
+static void daq_input_segment(struct daq_model *m, struct daq_model_chan *ch,
+			      struct daq_feed *feed, u32 len, u32 frame_len,
+			      u8 flags, u64 timestamp)
+{
+	ch->overrun = !daq_send_segment(m, ch, feed, len, frame_len, flags,
+					timestamp);
+	ch->ended = ch->overrun && (flags & DAQ_HDR_F_LAST);
 	ch->sample += len / ch->sample_bytes;
 	ch->offset += len;
 	ch->segment++;
@@ -254,6 +267,35 @@ static void daq_input_segment(struct daq_model *m, struct daq_model_chan *ch,
 		ch->segment = 0;
 		ch->offset = 0;
 	}
+}
+
+/*
+ * The next header tells of a loss, but a source may end with one: tell with a
+ * header alone as soon as there is room for it.
+ *
+ * Return: when to try, or try again, ns.
+ */
+static u64 daq_step_notice(struct daq_model *m, struct daq_model_chan *ch,
+			   u64 now)
+{
+	struct daq_model_queue *q = &m->queue[ch->queue];
+	u64 due = ch->active + DAQ_NOTICE_DELAY;
+
+	if (!ch->overrun || !daq_chan_on(ch) ||
+	    !daq_queue_on(q, DAQ_QUEUE_CTRL_RX))
+		return U64_MAX;
+	if (due > now)
+		return due;
+	/* Descriptors after the doorbell. */
+	if (smp_load_acquire(&q->rx_prod) == q->rx_cons)
+		return now + DAQ_NOTICE_DELAY;
+
+	daq_send_segment(m, ch, NULL, 0, ch->offset,
+			 ch->ended ? DAQ_HDR_F_LAST : 0, now);
+	ch->overrun = false;
+	ch->ended = false;
+	daq_report_rx(m, q);
+	return U64_MAX;
 }
 
 /* Generated signals: 8 bytes at a time, as little-endian words. */
@@ -579,6 +621,7 @@ u64 daq_model_step(struct daq_model *m)
 	for (i = 0; i < m->channels; i++) {
 		next = min(next, daq_step_generator(m, &m->chan[i], now));
 		next = min(next, daq_step_output(m, &m->chan[i], now));
+		next = min(next, daq_step_notice(m, &m->chan[i], now));
 		next = min(next, daq_step_moderation(m, &m->queue[i], now));
 	}
 	return next;

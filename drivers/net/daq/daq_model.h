@@ -49,6 +49,8 @@ struct daq_model_chan {
 	u32 segment;	/* number of the next one in the frame */
 	u32 offset;	/* payload bytes of the frame so far */
 	bool overrun;	/* dropped since the last segment that got through */
+	bool ended;	/* and the last segment of all was among them */
+	u64 active;	/* when there last was a segment, ns */
 };
 
 /* The rings of one queue. Indices count up, see daq_hw.h. */

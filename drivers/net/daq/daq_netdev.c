@@ -110,8 +110,9 @@ static void daq_add_tx_stats(struct rtnl_link_stats64 *stats,
 }
 
 /*
- * What the card produced is rx_packets + rx_dropped + rx_errors +
- * rx_missed_errors, see Documentation/daq.rst.
+ * Every segment that the card produced is in one of rx_packets, rx_dropped,
+ * rx_errors and rx_missed_errors. The stack adds to rx_dropped what nobody
+ * wanted of what it got, so the exact account is that of ethtool -S.
  */
 static void daq_get_stats64(struct net_device *netdev,
 			    struct rtnl_link_stats64 *stats)

@@ -26,6 +26,12 @@
 #define DAQ_HDR_F_DAMAGED	0x08	/* the card knows that the payload is bad */
 #define DAQ_HDR_F_LAST		0x10	/* nothing follows: the source ended */
 
+/*
+ * When the card has dropped segments and its source then falls silent, a header
+ * without payload follows, with DAQ_HDR_F_OVERRUN and the numbers that the next
+ * segment will have: no loss goes unnoticed for want of data behind it.
+ */
+
 /**
  * struct daq_hdr - what every segment starts with, in network byte order
  * @dst: destination MAC address, the interface's own
