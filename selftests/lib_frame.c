@@ -222,6 +222,51 @@ static bool test_last(void)
 	return true;
 }
 
+static struct daq_hdr notice(uint32_t frame, uint32_t segment, uint8_t flags)
+{
+	struct daq_hdr hdr = header(frame, segment, FRAME, 0);
+
+	hdr.flags = DAQ_HDR_F_OVERRUN | flags;
+	return hdr;
+}
+
+/* Segments were dropped and none came since: a header tells it. */
+static bool test_notice(void)
+{
+	struct daq_assembly assembly;
+	struct daq_frame frame;
+	struct daq_hdr hdr;
+
+	daq_assembly__init(&assembly, &small_format);
+	push_segments(&assembly, 0, 0, 3);
+	daq_assembly__frame(&assembly, &frame);
+
+	/* within frame 1: nothing to deliver yet */
+	push_segments(&assembly, 1, 0, 1);
+	hdr = notice(1, 3, 0);
+	CHECK(push(&assembly, &hdr) == DAQ_PUSH_ABANDON);
+
+	/* frames 1 and 2, at their end */
+	hdr = notice(3, 0, 0);
+	CHECK(push(&assembly, &hdr) == DAQ_PUSH_FRAME);
+	daq_assembly__frame(&assembly, &frame);
+	CHECK(frame.status == (DAQ_FRAME_ABORTED | DAQ_FRAME_GAP_BEFORE));
+	CHECK(frame.len == 0 && frame.gap.frames == 2 && frame.gap.segments == 1 + 1 + 4);
+	CHECK(frame.gap.samples == 2 * FRAME / 2);
+
+	/* nothing is counted twice */
+	CHECK(push_segments(&assembly, 3, 0, 3) == (DAQ_PUSH_KEEP | DAQ_PUSH_FRAME));
+	daq_assembly__frame(&assembly, &frame);
+	CHECK(frame.status == 0 && frame.number == 3 && !frame.gap.frames);
+
+	/* the end of the source is told even when no frame is missing */
+	hdr = notice(4, 0, DAQ_HDR_F_LAST);
+	CHECK(push(&assembly, &hdr) == DAQ_PUSH_FRAME);
+	daq_assembly__frame(&assembly, &frame);
+	CHECK(frame.status == (DAQ_FRAME_ABORTED | DAQ_FRAME_LAST));
+	return true;
+}
+
 static bool test_damaged(void)
 {
 	struct daq_hdr hdr = header(0, 1, FRAME, SEGMENT);
@@ -665,6 +710,7 @@ static const struct {
 	{ "restart", test_restart },
 	{ "short_frames", test_short_frames },
 	{ "last", test_last },
+	{ "notice", test_notice },
 	{ "damaged", test_damaged },
 	{ "hostile_headers", test_hostile_headers },
 	{ "pieces", test_pieces },
