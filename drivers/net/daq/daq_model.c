@@ -100,6 +100,12 @@ static void daq_report_tx(struct daq_model *m, struct daq_model_queue *q)
 	daq_try_raise(m, q);
 }
 
+static bool daq_generates(const struct daq_model_chan *ch)
+{
+	return ch->source != DAQ_SOURCE_NONE &&
+	       ch->source != DAQ_SOURCE_LOOPBACK;
+}
+
 /* Input */
 
 /* The driver wants to hear of a frame's end, of old news, of few buffers. */
@@ -270,8 +276,8 @@ static void daq_input_segment(struct daq_model *m, struct daq_model_chan *ch,
 }
 
 /*
- * The next header tells of a loss, but a source may end with one: tell with a
- * header alone as soon as there is room for it.
+ * The next header tells of a loss, but a source that does not go on for ever
+ * may end with one: tell with a header alone as soon as there is room for it.
  *
  * Return: when to try, or try again, ns.
  */
@@ -281,7 +287,7 @@ static u64 daq_step_notice(struct daq_model *m, struct daq_model_chan *ch,
 	struct daq_model_queue *q = &m->queue[ch->queue];
 	u64 due = ch->active + DAQ_NOTICE_DELAY;
 
-	if (!ch->overrun || !daq_chan_on(ch) ||
+	if (!ch->overrun || !daq_chan_on(ch) || daq_generates(ch) ||
 	    !daq_queue_on(q, DAQ_QUEUE_CTRL_RX))
 		return U64_MAX;
 	if (due > now)
@@ -407,8 +413,7 @@ static u64 daq_step_generator(struct daq_model *m, struct daq_model_chan *ch,
 	u64 end = ch->start, frac = ch->start_frac;
 	u8 flags = 0;
 
-	if (!daq_chan_on(ch) || ch->source == DAQ_SOURCE_NONE ||
-	    ch->source == DAQ_SOURCE_LOOPBACK)
+	if (!daq_chan_on(ch) || !daq_generates(ch))
 		return U64_MAX;
 
 	daq_advance(&end, &frac, len / ch->sample_bytes, ch->rate);
