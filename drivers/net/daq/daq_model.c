@@ -229,8 +229,8 @@ static bool daq_input(struct daq_model *m, struct daq_model_chan *ch,
 
 /* One segment of @len bytes with the channel's next numbers and place. */
 static bool daq_send_segment(struct daq_model *m, struct daq_model_chan *ch,
-			      struct daq_feed *feed, u32 len, u32 frame_len,
-			      u8 flags, u64 timestamp)
+			     struct daq_feed *feed, u32 len, u32 frame_len,
+			     u8 flags, u64 timestamp)
 {
 	struct daq_hdr hdr = {
 		.ethertype = cpu_to_be16(DAQ_ETHERTYPE),
