@@ -1,0 +1,959 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The card model without a kernel: this program is its host, with a memory that
+ * notices every access outside of what was given to the card.
+ */
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include "daq_model.h"
+#include "ktap.h"
+
+#define QUEUES		8
+#define RING		256u
+#define BUF		4096u
+#define HEAD		256u
+#define HEAD_LEN	3520u
+#define POISON		0xa5
+
+/* Addresses start here, so that 0 and other small numbers are wrong ones. */
+#define BASE		0x100000000ull
+#define STATUS(q)	(BASE + 64 * (q))
+#define RX_DESC(q)	(BASE + 0x10000 + 0x10000 * (q))
+#define RX_CMPL(q)	(RX_DESC(q) + 0x2000)
+#define TX_DESC(q)	(RX_DESC(q) + 0x8000)
+#define BUFS(q)		(BASE + 0x100000 + (u64)RING * BUF * (q))
+#define TX_DATA		BUFS(QUEUES)
+#define MEMORY		(TX_DATA + 0x100000 - BASE)
+
+struct host {
+	u8 *memory;
+	u64 now;
+	unsigned int raised[QUEUES];
+	unsigned int outside;	/* accesses to memory that is not the card's */
+	u64 longest;		/* access */
+};
+
+static struct host host;
+static struct daq_model model;
+static u32 posted[QUEUES];
+static u32 sent[QUEUES];
+
+static u8 *memory_at(u64 addr, u64 len)
+{
+	if (addr < BASE || addr - BASE + len > MEMORY) {
+		host.outside++;
+		return NULL;
+	}
+	if (len > host.longest)
+		host.longest = len;
+	return host.memory + (addr - BASE);
+}
+
+static void host_read(void *ctx, u64 addr, void *buf, u32 len)
+{
+	u8 *from = memory_at(addr, len);
+
+	(void)ctx;
+	if (from)
+		memcpy(buf, from, len);
+	else
+		memset(buf, 0, len);
+}
+
+static void host_write(void *ctx, u64 addr, const void *buf, u32 len)
+{
+	u8 *to = memory_at(addr, len);
+
+	(void)ctx;
+	if (to)
+		memcpy(to, buf, len);
+}
+
+static void host_publish(void *ctx, u64 addr, __le32 word)
+{
+	host_write(ctx, addr, &word, sizeof(word));
+}
+
+static void host_raise(void *ctx, unsigned int vector)
+{
+	(void)ctx;
+	host.raised[vector]++;
+}
+
+static u64 host_now(void *ctx)
+{
+	(void)ctx;
+	return host.now;
+}
+
+static const struct daq_model_host services = {
+	host_read, host_write, host_publish, host_raise, host_now,
+};
+
+static void write64(u32 reg, u64 val)
+{
+	daq_model_write(&model, reg, val);
+	daq_model_write(&model, reg + 4, val >> 32);
+}
+
+static u64 read64(u32 reg)
+{
+	return daq_model_read(&model, reg) | (u64)daq_model_read(&model, reg + 4) << 32;
+}
+
+static void set_queue(u32 q, u32 reg, u32 val)
+{
+	daq_model_write(&model, DAQ_REG_QUEUE(q) + reg, val);
+}
+
+static void set_chan(u32 ch, u32 reg, u32 val)
+{
+	daq_model_write(&model, DAQ_REG_CHAN(ch) + reg, val);
+}
+
+static u64 counter(u32 ch, u32 reg)
+{
+	return read64(DAQ_REG_CHAN(ch) + reg);
+}
+
+static void start_queue(u32 q)
+{
+	write64(DAQ_REG_QUEUE(q) + DAQ_QUEUE_STATUS, STATUS(q));
+	write64(DAQ_REG_QUEUE(q) + DAQ_QUEUE_RX_DESC, RX_DESC(q));
+	write64(DAQ_REG_QUEUE(q) + DAQ_QUEUE_RX_CMPL, RX_CMPL(q));
+	write64(DAQ_REG_QUEUE(q) + DAQ_QUEUE_TX_DESC, TX_DESC(q));
+	set_queue(q, DAQ_QUEUE_RX_SIZE, RING);
+	set_queue(q, DAQ_QUEUE_RX_BUF, BUF);
+	set_queue(q, DAQ_QUEUE_RX_HEAD, HEAD);
+	set_queue(q, DAQ_QUEUE_RX_HEAD_LEN, HEAD_LEN);
+	set_queue(q, DAQ_QUEUE_RX_FRAMES, 1);
+	set_queue(q, DAQ_QUEUE_RX_USECS, 1000000);
+	set_queue(q, DAQ_QUEUE_RX_LOW, 0);
+	set_queue(q, DAQ_QUEUE_TX_SIZE, RING);
+	set_queue(q, DAQ_QUEUE_TX_FRAMES, 1);
+	set_queue(q, DAQ_QUEUE_CTRL, DAQ_QUEUE_CTRL_RX | DAQ_QUEUE_CTRL_TX);
+	posted[q] = 0;
+	sent[q] = 0;
+	memset(host.memory + (STATUS(q) - BASE), 0, sizeof(struct daq_queue_status));
+}
+
+static void power_on(u32 channels)
+{
+	u32 q;
+
+	if (!host.memory)
+		host.memory = malloc(MEMORY);
+	if (!host.memory)
+		ktap_die("no memory");
+	memset(host.memory, POISON, MEMORY);
+	memset(host.raised, 0, sizeof(host.raised));
+	host.now = 1000000007;
+	host.outside = 0;
+	host.longest = 0;
+	daq_model_init(&model, &services, NULL, channels);
+	for (q = 0; q < channels; q++)
+		start_queue(q);
+}
+
+static u64 buffer(u32 q, u32 index)
+{
+	return BUFS(q) + (u64)(index % RING) * BUF;
+}
+
+static void post(u32 q, u32 count)
+{
+	struct daq_rx_desc desc;
+
+	for (; count; count--) {
+		desc.addr = cpu_to_le64(buffer(q, posted[q]));
+		host_write(NULL, RX_DESC(q) + sizeof(desc) * (posted[q] % RING), &desc,
+			   sizeof(desc));
+		posted[q]++;
+	}
+	daq_model_doorbell(&model, DAQ_REG_QUEUE(q) + DAQ_QUEUE_RX_PROD, posted[q]);
+}
+
+static void start_chan(u32 ch, u32 source, u32 sample, u32 segment, u32 frame, u64 rate)
+{
+	set_chan(ch, DAQ_CHAN_CTRL, 0);
+	set_chan(ch, DAQ_CHAN_SOURCE, source);
+	set_chan(ch, DAQ_CHAN_SAMPLE_BYTES, sample);
+	set_chan(ch, DAQ_CHAN_SEGMENT_BYTES, segment);
+	set_chan(ch, DAQ_CHAN_FRAME_BYTES, frame);
+	write64(DAQ_REG_CHAN(ch) + DAQ_CHAN_RATE, rate);
+	write64(DAQ_REG_CHAN(ch) + DAQ_CHAN_MAC, 0x020304050607);
+	set_chan(ch, DAQ_CHAN_CTRL, DAQ_CHAN_CTRL_ENABLE);
+}
+
+/* Lets card time pass until the card has nothing to do before @end. */
+static void run_until(u64 end)
+{
+	u64 next;
+
+	for (;;) {
+		next = daq_model_step(&model);
+		if (next > end)
+			break;
+		if (next > host.now)
+			host.now = next;
+	}
+	host.now = end;
+}
+
+static void run(u64 ns)
+{
+	run_until(host.now + ns);
+}
+
+/* So many segments of a generator that was just started. */
+static void run_segments(u32 ch, u64 count)
+{
+	const struct daq_model_chan *c = &model.chan[ch];
+
+	run(count * c->segment_bytes / c->sample_bytes * NSEC_PER_SEC / c->rate);
+}
+
+static u32 reported(u32 q)
+{
+	struct daq_queue_status status;
+
+	host_read(NULL, STATUS(q), &status, sizeof(status));
+	return le32_to_cpu(status.rx);
+}
+
+static u32 tx_reported(u32 q)
+{
+	struct daq_queue_status status;
+
+	host_read(NULL, STATUS(q), &status, sizeof(status));
+	return le32_to_cpu(status.tx);
+}
+
+static struct daq_rx_cmpl completion(u32 q, u32 n)
+{
+	struct daq_rx_cmpl cmpl;
+
+	host_read(NULL, RX_CMPL(q) + sizeof(cmpl) * (n % RING), &cmpl, sizeof(cmpl));
+	return cmpl;
+}
+
+static const u8 *head_of(u32 q, u32 n)
+{
+	struct daq_rx_cmpl cmpl = completion(q, n);
+
+	return memory_at(buffer(q, le16toh(cmpl.first)) + HEAD, HEAD_LEN);
+}
+
+static struct daq_hdr header(u32 q, u32 n)
+{
+	struct daq_hdr hdr;
+
+	memcpy(&hdr, head_of(q, n), sizeof(hdr));
+	return hdr;
+}
+
+static bool is_counter(const u8 *data, u64 first_byte, u32 len)
+{
+	u32 i;
+
+	for (i = 0; i < len; i++) {
+		u64 at = first_byte + i;
+
+		if (data[i] != (u8)(at / 8 >> 8 * (at % 8)))
+			return false;
+	}
+	return true;
+}
+
+static void test_header(void)
+{
+	static const u8 dst[6] = { 2, 3, 4, 5, 6, 7 };
+	struct daq_rx_cmpl cmpl;
+	struct daq_hdr hdr;
+	bool numbers = true, payload = true, flags = true;
+	u64 start;
+	u32 n;
+
+	power_on(8);
+	post(3, 64);
+	start = host.now;
+	start_chan(3, DAQ_SOURCE_COUNTER, 2, 1024, 4096, 1000000);
+	run_segments(3, 8);
+
+	ktap_eq(reported(3), 8, "header: every segment is reported");
+	cmpl = completion(3, 5);
+	ktap_ok(le32_to_cpu(cmpl.len) == 64 + 1024 && le16toh(cmpl.bufs) == 1 &&
+		le16toh(cmpl.first) == 5 && le16toh(cmpl.channel) == 3 &&
+		le32_to_cpu(cmpl.frame) == 1 && le16toh(cmpl.flags) == DAQ_RX_F_SEGMENT,
+		"header: completion of a segment in one buffer");
+	ktap_eq(le16toh(completion(3, 7).flags), DAQ_RX_F_SEGMENT | DAQ_RX_F_EOF,
+		"header: completion of the end of a frame");
+
+	hdr = header(3, 5);
+	ktap_ok(!memcmp(hdr.dst, dst, 6) && !memcmp(hdr.src, dst, 4) && hdr.src[4] == 0 &&
+		hdr.src[5] == 3 && be16toh(hdr.ethertype) == 0x88b5,
+		"header: Ethernet part has the interface's address and the channel");
+	ktap_ok(hdr.version == 1 && be16toh(hdr.channel) == 3 && !hdr.reserved &&
+		be32_to_cpu(hdr.payload_len) == 1024 && be32_to_cpu(hdr.frame_len) == 4096 &&
+		!hdr.dropped, "header: constant fields");
+	for (n = 0; n < 8; n++) {
+		u8 expected = n % 4 == 0 ? DAQ_HDR_F_SOF : n % 4 == 3 ? DAQ_HDR_F_EOF : 0;
+
+		hdr = header(3, n);
+		flags &= hdr.flags == expected;
+		numbers &= be32_to_cpu(hdr.frame) == n / 4 && be32_to_cpu(hdr.segment) == n % 4 &&
+			   be32_to_cpu(hdr.offset) == n % 4 * 1024 &&
+			   be64toh(hdr.sample) == n * 512 &&
+			   be64toh(hdr.timestamp) == start + n * 512000;
+		payload &= is_counter(head_of(3, n) + 64, n * 1024, 1024);
+	}
+	ktap_ok(flags, "header: start and end of frame are marked");
+	ktap_ok(numbers, "header: frame, segment, offset, sample and time of every segment");
+	ktap_ok(payload, "header: payload is the counter, without a hole");
+	ktap_eq(counter(3, DAQ_CHAN_PRODUCED_BYTES), 8 * (64 + 1024),
+		"header: produced bytes include the headers");
+	ktap_eq(host.outside, 0, "header: no access outside the host's memory");
+}
+
+static bool is_poison(const u8 *data, u32 len)
+{
+	while (len && *data == POISON) {
+		data++;
+		len--;
+	}
+	return !len;
+}
+
+static void test_split(void)
+{
+	const u8 *first;
+	bool payload = true;
+	u32 n;
+
+	power_on(2);
+	post(1, RING);
+	start_chan(1, DAQ_SOURCE_COUNTER, 8, 61440, 61440 * 2, 1000000);
+	run_segments(1, 2);
+	ktap_eq(reported(1), 2, "split: both long segments arrive");
+	ktap_eq(le16toh(completion(1, 1).bufs), 1 + 15, "split: a header and 15 pages");
+	ktap_eq(le16toh(completion(1, 1).flags),
+		DAQ_RX_F_SEGMENT | DAQ_RX_F_SPLIT | DAQ_RX_F_EOF, "split: is told");
+	ktap_eq(le16toh(completion(1, 1).first), 16, "split: buffers are taken in order");
+	first = memory_at(buffer(1, 16), BUF);
+	ktap_ok(is_poison(first, HEAD) && is_poison(first + HEAD + 64, BUF - HEAD - 64),
+		"split: the first buffer gets the header and nothing else");
+	for (n = 0; n < 15; n++)
+		payload &= is_counter(memory_at(buffer(1, 17 + n), BUF), 61440 + n * BUF, BUF);
+	ktap_ok(payload, "split: payload fills whole buffers from their very start");
+
+	/* around the length that fits a first buffer */
+	start_chan(1, DAQ_SOURCE_COUNTER, 8, HEAD_LEN - 64, HEAD_LEN - 64, 1000000);
+	run_segments(1, 1);
+	ktap_eq(le16toh(completion(1, 2).bufs), 1, "split: what fits one buffer stays there");
+	start_chan(1, DAQ_SOURCE_COUNTER, 8, HEAD_LEN - 56, HEAD_LEN - 56, 1000000);
+	run_segments(1, 1);
+	ktap_eq(le16toh(completion(1, 3).bufs), 2, "split: 8 bytes more take a second one");
+
+	start_chan(1, DAQ_SOURCE_COUNTER, 8, 17 * 4096, 17 * 4096, 1000000);
+	run_segments(1, 1);
+	ktap_eq(le16toh(completion(1, 4).bufs), 18, "split: the longest takes 18 buffers");
+	set_queue(1, DAQ_QUEUE_RX_BUF, 2048);
+	run_segments(1, 1);
+	ktap_eq(counter(1, DAQ_CHAN_TOO_LONG), 1, "split: one of more buffers is dropped and counted");
+	ktap_eq(reported(1), 5, "split: and not reported");
+	set_queue(1, DAQ_QUEUE_RX_BUF, BUF);
+	run_segments(1, 1);
+	ktap_ok((header(1, 5).flags & DAQ_HDR_F_OVERRUN) && be64toh(header(1, 5).dropped) == 1,
+		"split: the next header tells of it");
+	ktap_eq(host.outside, 0, "split: no access outside the host's memory");
+}
+
+static void test_no_buffer(void)
+{
+	struct daq_hdr hdr;
+
+	power_on(2);
+	post(0, 3);
+	start_chan(0, DAQ_SOURCE_COUNTER, 2, 1024, 4096, 1000000);
+	run_segments(0, 9);
+	ktap_eq(reported(0), 3, "no buffer: what there was is reported at once");
+	ktap_eq(counter(0, DAQ_CHAN_NO_BUFFER), 6, "no buffer: the others are counted");
+	post(0, 4);
+	run_segments(0, 2);
+	hdr = header(0, 3);
+	ktap_ok(hdr.flags == DAQ_HDR_F_OVERRUN && be64toh(hdr.dropped) == 6 &&
+		be32_to_cpu(hdr.frame) == 2 && be32_to_cpu(hdr.segment) == 1 &&
+		be64toh(hdr.sample) == 9 * 512,
+		"no buffer: the next header locates the loss exactly");
+	hdr = header(0, 4);
+	ktap_ok(!(hdr.flags & DAQ_HDR_F_OVERRUN) && be64toh(hdr.dropped) == 6,
+		"no buffer: the one after that only keeps the count");
+	ktap_ok(is_counter(head_of(0, 3) + 64, 9 * 1024, 1024),
+		"no buffer: the signal went on meanwhile");
+
+	/* 15 buffers are not enough for a segment of 16 */
+	set_queue(0, DAQ_QUEUE_CTRL, 0);
+	start_queue(0);
+	post(0, 15);
+	start_chan(0, DAQ_SOURCE_COUNTER, 2, 61440, 61440, 1000000);
+	run_segments(0, 1);
+	ktap_eq(counter(0, DAQ_CHAN_NO_BUFFER), 7, "no buffer: a part of a segment is never delivered");
+	post(0, 1);
+	run_segments(0, 1);
+	ktap_eq(reported(0), 0 + 1, "no buffer: 16 are");
+
+	set_queue(0, DAQ_QUEUE_CTRL, 0);
+	run_segments(0, 5);
+	ktap_eq(counter(0, DAQ_CHAN_NO_BUFFER), 12, "no buffer: a queue that is off has none");
+	ktap_eq(counter(0, DAQ_CHAN_PRODUCED), 9 + 2 + 2 + 5, "no buffer: every segment was produced");
+	ktap_eq(counter(1, DAQ_CHAN_NO_BUFFER), 0, "no buffer: the other channel lost nothing");
+}
+
+static void test_moderation(void)
+{
+	power_on(1);
+	post(0, 100);
+	set_queue(0, DAQ_QUEUE_RX_FRAMES, 2);
+	start_chan(0, DAQ_SOURCE_COUNTER, 2, 1024, 4096, 1000000);
+	run_segments(0, 7);
+	ktap_eq(reported(0), 0, "moderation: nothing before the second frame ends");
+	run_segments(0, 1);
+	ktap_eq(reported(0), 8, "moderation: two whole frames at once");
+
+	/* segments 9 to 11 are there after 3 * 512 us, the first one is 2 ms old at 2512 us */
+	set_queue(0, DAQ_QUEUE_RX_USECS, 2000);
+	set_chan(0, DAQ_CHAN_CTRL, 0);
+	set_chan(0, DAQ_CHAN_CTRL, DAQ_CHAN_CTRL_ENABLE);
+	run_segments(0, 3);
+	set_chan(0, DAQ_CHAN_CTRL, 0);
+	run(975999);
+	ktap_eq(reported(0), 8, "moderation: not before its time");
+	run(1);
+	ktap_eq(reported(0), 11, "moderation: at the age that was set");
+
+	set_queue(0, DAQ_QUEUE_RX_USECS, 1000000);
+	set_queue(0, DAQ_QUEUE_RX_LOW, 87);
+	set_chan(0, DAQ_CHAN_CTRL, DAQ_CHAN_CTRL_ENABLE);
+	run_segments(0, 2);
+	ktap_eq(reported(0), 11, "moderation: 87 buffers are enough");
+	run_segments(0, 1);
+	ktap_eq(reported(0), 14, "moderation: fewer are reported at once");
+	set_queue(0, DAQ_QUEUE_RX_LOW, 0);
+	run_segments(0, 2);
+	ktap_eq(reported(0), 14, "moderation: a frame's rest is not");
+	set_queue(0, DAQ_QUEUE_CTRL, 0);
+	ktap_eq(reported(0), 16, "moderation: a queue that stops reports everything");
+}
+
+static void arm(u32 q, u32 rx, u32 tx)
+{
+	daq_model_doorbell(&model, DAQ_REG_QUEUE(q) + DAQ_QUEUE_IRQ_ARM, (rx & 0xffff) | tx << 16);
+}
+
+static void test_interrupts(void)
+{
+	power_on(2);
+	post(0, RING);
+	start_chan(0, DAQ_SOURCE_COUNTER, 2, 1024, 1024, 1000000);
+	run_segments(0, 2);
+	ktap_eq(host.raised[0], 0, "interrupt: none before it is armed");
+	arm(0, 2, 0);
+	ktap_eq(host.raised[0], 0, "interrupt: none for what the driver has seen");
+	run_segments(0, 1);
+	ktap_eq(host.raised[0], 1, "interrupt: one for news");
+	run_segments(0, 3);
+	ktap_eq(host.raised[0], 1, "interrupt: no second one");
+	arm(0, 3, 0);
+	ktap_eq(host.raised[0], 2, "interrupt: at once when news came before the arming");
+	ktap_eq(host.raised[1], 0, "interrupt: none on another queue");
+	arm(0, 6, 0);
+	set_queue(0, DAQ_QUEUE_CTRL, 0);
+	start_queue(0);
+	post(0, RING);
+	run_segments(0, 1);
+	ktap_eq(host.raised[0], 2, "interrupt: a queue that starts is not armed");
+}
+
+static void test_rate(void)
+{
+	u64 start;
+
+	/* 99991 samples per second: not one segment takes whole nanoseconds */
+	power_on(1);
+	start = host.now;
+	start_chan(0, DAQ_SOURCE_COUNTER, 2, 14, 14, 99991);
+	run_until(start + 70 * NSEC_PER_SEC - 1);
+	ktap_eq(counter(0, DAQ_CHAN_PRODUCED), 10 * 99991 - 1, "rate: no segment too early in 70 s");
+	run(1);
+	ktap_eq(counter(0, DAQ_CHAN_PRODUCED), 10 * 99991, "rate: no drift in 10^6 segments");
+	ktap_eq(model.chan[0].start, start + 70 * NSEC_PER_SEC, "rate: nor in the time stamps");
+
+	/* a host that sleeps: later samples, but no lost ones */
+	post(0, RING);
+	host.now += 10 * NSEC_PER_SEC;
+	start = counter(0, DAQ_CHAN_PRODUCED);
+	run(0);
+	ktap_ok(counter(0, DAQ_CHAN_PRODUCED) - start <= 200 * 99991 / 1000 / 7 + 1,
+		"rate: a host that was late gets no burst of more than 200 ms");
+	ktap_eq(be64toh(header(0, 0).sample), 7 * start, "rate: and loses no sample");
+}
+
+static void send(u32 q, u64 addr, u32 len, u32 flags)
+{
+	struct daq_tx_desc desc = {
+		.addr = cpu_to_le64(addr), .len = cpu_to_le32(len), .flags = cpu_to_le32(flags),
+	};
+
+	host_write(NULL, TX_DESC(q) + sizeof(desc) * (sent[q] % RING), &desc, sizeof(desc));
+	sent[q]++;
+	daq_model_doorbell(&model, DAQ_REG_QUEUE(q) + DAQ_QUEUE_TX_PROD, sent[q]);
+}
+
+/* A segment in the host's memory: header at TX_DATA, payload behind it. */
+static void make_segment(u32 payload, u8 flags)
+{
+	struct daq_hdr hdr = {
+		.ethertype = htobe16(DAQ_ETHERTYPE), .version = DAQ_HDR_VERSION, .flags = flags,
+		.channel = htobe16(77), .frame = htobe32(1234), .segment = htobe32(5),
+		.payload_len = htobe32(payload), .frame_len = htobe32(payload),
+		.sample = htobe64(99), .dropped = htobe64(42),
+	};
+	u32 i;
+
+	host_write(NULL, TX_DATA, &hdr, sizeof(hdr));
+	for (i = 0; i < payload; i++)
+		host.memory[TX_DATA - BASE + 64 + i] = i * 7 + i / 256;
+}
+
+static void start_loop(void)
+{
+	power_on(4);
+	post(1, RING);
+	set_chan(1, DAQ_CHAN_LOOP_FROM, 2);
+	start_chan(1, DAQ_SOURCE_LOOPBACK, 2, 4096, 4096, 1000000);
+	start_chan(2, DAQ_SOURCE_NONE, 2, 4096, 4096, 1000000);
+}
+
+static void test_loopback(void)
+{
+	struct daq_hdr hdr;
+	bool same = true;
+	u32 i;
+
+	start_loop();
+	make_segment(6000, DAQ_HDR_F_SOF | DAQ_HDR_F_EOF | DAQ_HDR_F_LAST);
+	/* cut inside the header, at odd places, with an empty piece */
+	send(2, TX_DATA, 13, 0);
+	send(2, TX_DATA + 13, 1000, 0);
+	send(2, TX_DATA, 0, 0);
+	send(2, TX_DATA + 1013, 64 + 6000 - 1013, DAQ_TX_F_EOP);
+	run(NSEC_PER_MSEC);
+	ktap_eq(tx_reported(2), 4, "loop: all descriptors of a packet come back");
+	ktap_eq(reported(1), 1, "loop: and it comes in");
+	hdr = header(1, 0);
+	ktap_ok(be16toh(hdr.channel) == 1 && !hdr.frame && !hdr.segment && !hdr.sample &&
+		!hdr.dropped && be32_to_cpu(hdr.payload_len) == 6000 &&
+		be32_to_cpu(hdr.frame_len) == 6000,
+		"loop: with the input's numbers, not the sender's");
+	ktap_eq(hdr.flags, DAQ_HDR_F_SOF | DAQ_HDR_F_EOF | DAQ_HDR_F_LAST,
+		"loop: end of frame and of source are kept");
+	for (i = 0; i < 6000; i++)
+		same &= *memory_at(buffer(1, 1 + i / BUF) + i % BUF, 1) == (u8)(i * 7 + i / 256);
+	ktap_ok(same, "loop: gathered payload is identical");
+	ktap_eq(counter(2, DAQ_CHAN_PLAYED_BYTES), 6064, "loop: played bytes");
+
+	/* a second frame: numbers go on; pace is the output's rate: 3000 samples, 3 ms */
+	send(2, TX_DATA, 6064, DAQ_TX_F_EOP);
+	send(2, TX_DATA, 6064, DAQ_TX_F_EOP);
+	run(0);
+	ktap_eq(counter(2, DAQ_CHAN_PLAYED), 1, "loop: a packet waits until the last one is over");
+	run(3 * NSEC_PER_MSEC);
+	ktap_eq(counter(2, DAQ_CHAN_PLAYED), 2, "loop: and then starts");
+	hdr = header(1, 1);
+	ktap_ok(be32_to_cpu(hdr.frame) == 1 && be64toh(hdr.sample) == 3000,
+		"loop: frame and sample numbers go on");
+	run(3 * NSEC_PER_MSEC);
+
+	/* any other packet stays as it is */
+	memset(host.memory + (TX_DATA - BASE), 0x11, 12);
+	memcpy(host.memory + (TX_DATA - BASE) + 12, "\x08\x00", 2);
+	send(2, TX_DATA, 4000, DAQ_TX_F_EOP);
+	run(4 * NSEC_PER_MSEC);
+	ktap_eq(reported(1), 4, "loop: a foreign packet comes in");
+	ktap_ok(le16toh(completion(1, 3).flags) == DAQ_RX_F_EOF &&
+		le16toh(completion(1, 3).bufs) == 2 && le32_to_cpu(completion(1, 3).len) == 4000,
+		"loop: not as a segment, in the usual layout");
+	ktap_ok(!memcmp(head_of(1, 3), host.memory + (TX_DATA - BASE), HEAD_LEN) &&
+		!memcmp(memory_at(buffer(1, le16toh(completion(1, 3).first) + 1) + HEAD, 480),
+			host.memory + (TX_DATA - BASE) + HEAD_LEN, 4000 - HEAD_LEN),
+		"loop: byte for byte");
+	ktap_eq(counter(3, DAQ_CHAN_PRODUCED), 0, "loop: nobody else hears it");
+	ktap_eq(host.outside, 0, "loop: no access outside the host's memory");
+}
+
+/* A source that ends with a loss: a header without data tells of it, once. */
+static void test_notice(void)
+{
+	struct daq_hdr hdr;
+
+	start_loop();
+	set_queue(1, DAQ_QUEUE_CTRL, 0);
+	start_queue(1);
+	make_segment(1000, DAQ_HDR_F_SOF | DAQ_HDR_F_EOF | DAQ_HDR_F_LAST);
+	send(2, TX_DATA, 1064, DAQ_TX_F_EOP);
+	run(NSEC_PER_SEC);
+	ktap_ok(counter(1, DAQ_CHAN_NO_BUFFER) == 1 && !reported(1),
+		"notice: the last segment is lost for want of buffers");
+	post(1, 16);
+	run(NSEC_PER_SEC);
+	ktap_eq(reported(1), 1, "notice: once there is room, a notice comes");
+	hdr = header(1, 0);
+	ktap_ok(!hdr.payload_len && be64toh(hdr.dropped) == 1 &&
+		(hdr.flags & (DAQ_HDR_F_OVERRUN | DAQ_HDR_F_LAST)) ==
+		(DAQ_HDR_F_OVERRUN | DAQ_HDR_F_LAST),
+		"notice: a header that counts the loss and tells of the end");
+	ktap_eq(counter(1, DAQ_CHAN_PRODUCED), 2, "notice: it counts as produced");
+	run(NSEC_PER_SEC);
+	ktap_eq(reported(1), 1, "notice: it comes only once");
+}
+
+static void send_bad(const char *what)
+{
+	u64 bad = counter(2, DAQ_CHAN_TX_BAD), produced = counter(1, DAQ_CHAN_PRODUCED);
+
+	run(NSEC_PER_SEC);
+	ktap_ok(counter(2, DAQ_CHAN_TX_BAD) == bad + 1 &&
+		counter(1, DAQ_CHAN_PRODUCED) == produced && tx_reported(2) == sent[2],
+		"hostile: %s is refused, counted and given back", what);
+}
+
+static void test_hostile_output(void)
+{
+	struct daq_hdr hdr;
+	u32 i;
+
+	start_loop();
+	make_segment(1000, DAQ_HDR_F_SOF | DAQ_HDR_F_EOF);
+	host_read(NULL, TX_DATA, &hdr, sizeof(hdr));
+
+	send(2, TX_DATA, 0, DAQ_TX_F_EOP);
+	send_bad("an empty packet");
+	send(2, TX_DATA, 11, DAQ_TX_F_EOP);
+	send_bad("one without addresses");
+	send(2, TX_DATA, 64, DAQ_TX_F_EOP);
+	send_bad("a segment without payload");
+	send(2, TX_DATA, 1063, DAQ_TX_F_EOP);
+	send_bad("a segment that is shorter than it says");
+	send(2, TX_DATA, 1065, DAQ_TX_F_EOP);
+	send_bad("a segment that is longer than it says");
+	for (i = 0; i < 19; i++)
+		send(2, TX_DATA + 56 * i, 56, i == 18 ? DAQ_TX_F_EOP : 0);
+	send_bad("one of 19 descriptors");
+	for (i = 0; i < RING; i++)
+		send(2, TX_DATA, 60, i == RING - 1 ? DAQ_TX_F_EOP : 0);
+	send_bad("one that fills the ring");
+	send(2, TX_DATA, 0xffffffff, DAQ_TX_F_EOP);
+	send_bad("a segment of 4 GiB");
+	hdr.version = 2;
+	host_write(NULL, TX_DATA, &hdr, sizeof(hdr));
+	send(2, TX_DATA, 1064, DAQ_TX_F_EOP);
+	send_bad("one of another version");
+
+	hdr.version = DAQ_HDR_VERSION;
+	hdr.payload_len = htobe32(0xffffffff);
+	host_write(NULL, TX_DATA, &hdr, sizeof(hdr));
+	send(2, TX_DATA, 1064, DAQ_TX_F_EOP);
+	send_bad("a payload of 4 GiB");
+
+	/* a foreign packet of 4 GiB is too long for 18 buffers */
+	memset(host.memory + (TX_DATA - BASE) + 12, 0, 2);
+	for (i = 0; i < 2; i++)
+		send(2, TX_DATA, 0xffffffff, i ? DAQ_TX_F_EOP : 0);
+	run(NSEC_PER_SEC);
+	ktap_eq(counter(1, DAQ_CHAN_TOO_LONG), 1, "hostile: a foreign packet of 8 GiB is too long");
+
+	/* no end: nothing may be played, nor the card hang, until it comes */
+	make_segment(1000, DAQ_HDR_F_SOF | DAQ_HDR_F_EOF);
+	send(2, TX_DATA, 64, 0);
+	run(NSEC_PER_SEC);
+	ktap_eq(tx_reported(2), sent[2] - 1, "hostile: a packet without an end waits for it");
+	send(2, TX_DATA + 64, 1000, DAQ_TX_F_EOP);
+	run(NSEC_PER_SEC);
+	ktap_ok(reported(1) == 1 && tx_reported(2) == sent[2],
+		"hostile: after all that a good packet comes through");
+
+	for (i = 0; i < RING; i++)
+		send(2, TX_DATA, 64, 0);
+	daq_model_doorbell(&model, DAQ_REG_QUEUE(2) + DAQ_QUEUE_TX_PROD, sent[2] + 100000);
+	run(NSEC_PER_SEC);
+	ktap_eq(reported(1), 1, "hostile: a producer index far away does no harm");
+	ktap_eq(host.outside, 0, "hostile: no access outside the host's memory");
+	ktap_ok(host.longest <= DAQ_MAX_SEGMENT_BYTES, "hostile: no access longer than a segment");
+}
+
+static void test_registers(void)
+{
+	u32 reg, wrong = 0;
+	u64 rate = 0x123456789abull;
+	struct daq_model before;
+
+	power_on(3);
+	ktap_ok(daq_model_read(&model, DAQ_REG_ID) == 0x31514144 &&
+		daq_model_read(&model, DAQ_REG_VERSION) == 1 &&
+		daq_model_read(&model, DAQ_REG_CHANNELS) == 3, "registers: identification");
+	host.now = 0x1122334455667788;
+	ktap_ok(read64(DAQ_REG_CLOCK) == host.now, "registers: 64 bits of the clock");
+	write64(DAQ_REG_CHAN(2) + DAQ_CHAN_RATE, rate);
+	ktap_ok(read64(DAQ_REG_CHAN(2) + DAQ_CHAN_RATE) == rate,
+		"registers: 64 bits of a rate");
+	start_chan(1, DAQ_SOURCE_RAMP, 2, 64, 64, 1000000);
+	model.chan[1].produced = 0xffffffff;
+	run_segments(1, 1);
+	ktap_ok(counter(1, DAQ_CHAN_PRODUCED) == 0x100000000, "registers: 64 bits of a counter");
+	set_chan(1, DAQ_CHAN_PRODUCED, 5);
+	set_chan(1, DAQ_CHAN_PRODUCED + 4, 5);
+	ktap_ok(counter(1, DAQ_CHAN_PRODUCED) == 0x100000000, "registers: counters are read only");
+
+	before = model;
+	for (reg = DAQ_REG_SPACE(3); reg < DAQ_REG_SPACE(3) + 0x4000; reg += 4) {
+		wrong += daq_model_read(&model, reg) != 0;
+		daq_model_write(&model, reg, 0xffffffff);
+		daq_model_doorbell(&model, reg, 0xffffffff);
+	}
+	for (reg = 0; reg < DAQ_REG_CHAN(0); reg += 4) {
+		daq_model_write(&model, reg, 0xffffffff);
+		daq_model_doorbell(&model, reg, 0xffffffff);
+	}
+	daq_model_write(&model, 0xfffffffc, 0xffffffff);
+	daq_model_doorbell(&model, 0xfffffffc, 0xffffffff);
+	daq_model_write(&model, DAQ_REG_CHAN(0) + DAQ_CHAN_RATE + 2, 0xffffffff);
+	daq_model_write(&model, DAQ_REG_CHAN(0) + 0x7fc, 0xffffffff);
+	wrong += daq_model_read(&model, 0xfffffffc);
+	wrong += daq_model_read(&model, DAQ_REG_CHAN(0) + DAQ_CHAN_RATE + 1);
+	ktap_eq(wrong, 0, "registers: everything outside the map reads as 0");
+	ktap_ok(!memcmp(&before, &model, sizeof(model)), "registers: and ignores writes");
+}
+
+static void test_tail(void)
+{
+	static const u32 lens[3] = { 1024, 1024, 452 };
+	bool good = true;
+	u32 n;
+
+	power_on(1);
+	post(0, RING);
+	start_chan(0, DAQ_SOURCE_COUNTER, 4, 1024, 2500, 1000000);
+	run(2 * 625 * NSEC_PER_USEC);
+	ktap_eq(reported(0), 6, "tail: two frames of three segments");
+	for (n = 0; n < 6; n++) {
+		struct daq_hdr hdr = header(0, n);
+
+		good &= be32_to_cpu(hdr.payload_len) == lens[n % 3] &&
+			be32_to_cpu(hdr.offset) == n % 3 * 1024 &&
+			be32_to_cpu(hdr.frame_len) == 2500 &&
+			be64toh(hdr.sample) == (n / 3 * 2500 + n % 3 * 1024) / 4 &&
+			!(hdr.flags & DAQ_HDR_F_EOF) == (n % 3 != 2) &&
+			is_counter(head_of(0, n) + 64, n / 3 * 2500 + n % 3 * 1024, lens[n % 3]);
+	}
+	ktap_ok(good, "tail: the last segment of a frame has what is left, and the signal goes on");
+
+	/* a format change begins a new frame */
+	run(300 * NSEC_PER_USEC);
+	start_chan(0, DAQ_SOURCE_COUNTER, 4, 1024, 2500, 1000000);
+	run(256 * NSEC_PER_USEC);
+	set_queue(0, DAQ_QUEUE_CTRL, 0);
+	ktap_ok(be32_to_cpu(header(0, 7).frame) == 3 && !header(0, 7).segment,
+		"tail: a channel that starts again begins a new frame");
+}
+
+static u64 word_at(u32 n, u32 offset)
+{
+	u64 word;
+
+	memcpy(&word, head_of(0, n) + 64 + offset, 8);
+	return le64toh(word);
+}
+
+static void test_signals(void)
+{
+	power_on(1);
+	post(0, RING);
+	start_chan(0, DAQ_SOURCE_RAMP, 2, 1024, 1024, 1000000);
+	run_segments(0, 1);
+	ktap_ok(word_at(0, 0) == 0x0003000200010000 && word_at(0, 1016) == 0x01ff01fe01fd01fc,
+		"signals: every sample of a ramp is its own number");
+	start_chan(0, DAQ_SOURCE_SINE, 2, 1024, 1024, 1000000);
+	run_segments(0, 1);
+	ktap_ok((u16)word_at(1, 0) == 0 && (u16)word_at(1, 128) == 32767 &&
+		(u16)word_at(1, 256) == 0 && (s16)word_at(1, 384) == -32767 &&
+		word_at(1, 0) == word_at(1, 512), "signals: a sine of 256 samples");
+	set_chan(0, DAQ_CHAN_LINE_BYTES, 32);
+	start_chan(0, DAQ_SOURCE_BARS, 2, 64, 64, 1000000);
+	run_segments(0, 2);
+	ktap_ok((u32)word_at(2, 0) != (u32)word_at(2, 4) && word_at(2, 0) == word_at(2, 32) &&
+		word_at(2, 0) != word_at(3, 0), "signals: bars repeat in each line and move with the frame");
+}
+
+/* ---- A random life ---- */
+
+static u64 random_state;
+
+static u32 any(u32 below)
+{
+	random_state = random_state * 6364136223846793005ull + 1442695040888963407ull;
+	return (random_state >> 33) % below;
+}
+
+struct tally {
+	u64 segments[QUEUES];	/* completed, per channel */
+	u64 bytes[QUEUES];
+	u32 seen[QUEUES];	/* per queue */
+	u32 taken[QUEUES];
+	unsigned int wrong;
+};
+
+static void reap(struct tally *tally, u32 q)
+{
+	u32 upto = reported(q);
+
+	if (upto - tally->seen[q] > RING) {
+		tally->wrong++;
+		return;
+	}
+	for (; tally->seen[q] != upto; tally->seen[q]++) {
+		struct daq_rx_cmpl cmpl = completion(q, tally->seen[q]);
+		u32 ch = le16toh(cmpl.channel);
+
+		if (ch >= QUEUES || le16toh(cmpl.first) != tally->taken[q] % RING ||
+		    !le16toh(cmpl.bufs) || le16toh(cmpl.bufs) > DAQ_SEG_BUFS) {
+			tally->wrong++;
+			return;
+		}
+		tally->taken[q] += le16toh(cmpl.bufs);
+		tally->segments[ch]++;
+		tally->bytes[ch] += le32_to_cpu(cmpl.len);
+	}
+	if (tally->taken[q] - posted[q] - 1 < RING)
+		tally->wrong++;
+}
+
+static void restart_queue(struct tally *tally, u32 q)
+{
+	set_queue(q, DAQ_QUEUE_CTRL, 0);
+	reap(tally, q);
+	start_queue(q);
+	tally->seen[q] = 0;
+	tally->taken[q] = 0;
+}
+
+static void random_format(u32 ch)
+{
+	u32 sample = 1 << any(4);
+	u32 segment = sample * (1 + any(any(2) ? 100 : DAQ_MAX_SEGMENT_BYTES / sample));
+	u32 frame = sample * (1 + any(4 * segment / sample));
+
+	set_chan(ch, DAQ_CHAN_LOOP_FROM, any(QUEUES));
+	set_chan(ch, DAQ_CHAN_QUEUE, any(QUEUES));
+	start_chan(ch, any(DAQ_SOURCE_MAX + 1), sample, segment, frame, 1 + any(100000000));
+}
+
+static void random_packet(u32 q)
+{
+	u32 payload = 1 + any(3000), pieces = 1 + any(3), i, from = 0;
+
+	if (sent[q] - tx_reported(q) > RING - pieces)
+		return;
+	make_segment(payload, any(32));
+	if (!any(4))
+		host.memory[TX_DATA - BASE + any(64)] = any(256);
+	for (i = 1; i < pieces; i++) {
+		send(q, TX_DATA + from, payload / 3, 0);
+		from += payload / 3;
+	}
+	send(q, TX_DATA + from, 64 + payload - from, DAQ_TX_F_EOP);
+}
+
+static void random_action(struct tally *tally)
+{
+	u32 q = any(QUEUES);
+
+	switch (any(16)) {
+	case 0:
+		random_format(q);
+		break;
+	case 1:
+		random_packet(q);
+		break;
+	case 2:
+		if (!any(16))
+			restart_queue(tally, q);
+		break;
+	case 3:
+		set_queue(q, DAQ_QUEUE_RX_FRAMES, any(4));
+		set_queue(q, DAQ_QUEUE_RX_USECS, any(1000));
+		set_queue(q, DAQ_QUEUE_RX_LOW, any(64));
+		break;
+	case 4:
+		arm(q, any(65536), any(65536));
+		break;
+	default:
+		reap(tally, q);
+		if (any(2))
+			post(q, any(RING + 1 - (posted[q] - tally->taken[q])));
+	}
+}
+
+static void test_random(u64 seed)
+{
+	struct tally tally = { 0 };
+	u64 produced = 0, bad = 0, segments = 0;
+	u32 i, q;
+
+	printf("# random: seed %llu\n", (unsigned long long)seed);
+	random_state = seed;
+	power_on(QUEUES);
+	for (q = 0; q < QUEUES; q++)
+		random_format(q);
+	for (i = 0; i < 100000; i++) {
+		random_action(&tally);
+		daq_model_step(&model);
+		host.now += any(200000);
+	}
+	for (q = 0; q < QUEUES; q++) {
+		set_chan(q, DAQ_CHAN_CTRL, 0);
+		set_queue(q, DAQ_QUEUE_CTRL, 0);
+		reap(&tally, q);
+	}
+	for (q = 0; q < QUEUES; q++) {
+		produced += counter(q, DAQ_CHAN_PRODUCED);
+		segments += tally.segments[q];
+		bad += counter(q, DAQ_CHAN_PRODUCED) != tally.segments[q] +
+		       counter(q, DAQ_CHAN_NO_BUFFER) + counter(q, DAQ_CHAN_TOO_LONG);
+	}
+	ktap_eq(bad, 0, "random: produced = completed + no buffer + too long on every channel");
+	ktap_eq(tally.wrong, 0, "random: every completion has the buffers that are next");
+	ktap_eq(host.outside, 0, "random: no access outside the host's memory");
+	ktap_ok(segments > 10000 && segments < produced, "random: enough has happened: %llu of %llu segments arrived",
+		(unsigned long long)segments, (unsigned long long)produced);
+}
+
+int main(int argc, char **argv)
+{
+	ktap_begin();
+	test_header();
+	test_split();
+	test_no_buffer();
+	test_moderation();
+	test_interrupts();
+	test_rate();
+	test_loopback();
+	test_notice();
+	test_hostile_output();
+	test_registers();
+	test_tail();
+	test_signals();
+	test_random(argc > 1 ? strtoull(argv[1], NULL, 0) : 20260822);
+	free(host.memory);
+	return ktap_end();
+}

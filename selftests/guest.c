@@ -1,0 +1,522 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <arpa/inet.h>
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <linux/ethtool.h>
+#include <linux/if_ether.h>
+#include <linux/if_link.h>
+#include <linux/if_packet.h>
+#include <linux/sockios.h>
+#include <net/if.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+#include "daq_steer.h"
+#include "daq_steer.skel.h"
+#include "guest.h"
+
+#define OWN_CARD "daqtest0"
+
+static const char *ifname;
+static struct daq_card *card;
+
+/* ---- The card ---- */
+
+int shell(const char *fmt, ...)
+{
+	char command[512];
+	va_list args;
+	int status;
+
+	va_start(args, fmt);
+	vsnprintf(command, sizeof(command), fmt, args);
+	va_end(args);
+	status = system(command);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+static void delete_card(void)
+{
+	daq_card__close(card);
+	shell("ip link del %s 2>/dev/null", ifname);
+}
+
+const char *card_ifname(unsigned int channels)
+{
+	if (ifname)
+		return ifname;
+	ifname = getenv("NETIF");
+	if (!ifname) {
+		ifname = OWN_CARD;
+		if (shell("ip link add %s numrxqueues %u numtxqueues %u type daq && ip link set %s up",
+			  ifname, channels, channels, ifname))
+			ktap_die("cannot make a software card");
+		atexit(delete_card);
+	}
+	return ifname;
+}
+
+struct daq_card *card_open(void)
+{
+	if (!card && daq_card__open(ifname, NULL, &card) < 0)
+		ktap_die("%s", daq_errmsg());
+	return card;
+}
+
+static int interface_ioctl(unsigned long what, struct ifreq *ifr)
+{
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	int ret;
+
+	strncpy(ifr->ifr_name, ifname, IFNAMSIZ - 1);
+	ret = ioctl(fd, what, ifr);
+	close(fd);
+	return ret;
+}
+
+bool card_up(bool up)
+{
+	struct ifreq ifr = { 0 };
+
+	if (interface_ioctl(SIOCGIFFLAGS, &ifr) < 0)
+		return false;
+	ifr.ifr_flags = up ? ifr.ifr_flags | IFF_UP : ifr.ifr_flags & ~IFF_UP;
+	return interface_ioctl(SIOCSIFFLAGS, &ifr) == 0;
+}
+
+static void change_formats(unsigned int first, unsigned int last, const struct daq_format *format,
+			   unsigned int mask)
+{
+	for (; first <= last; first++)
+		if (daq_card__set_format(card_open(), first, format, mask) < 0)
+			ktap_die("channel %u: %s", first, daq_errmsg());
+}
+
+void set_formats(unsigned int first, unsigned int last, const struct daq_format *format)
+{
+	struct daq_format silent = *format;
+
+	silent.source = DAQ_SOURCE_NONE;
+	change_formats(first, last, &silent, DAQ_FORMAT_SOURCE | DAQ_FORMAT_SAMPLE_BYTES |
+		       DAQ_FORMAT_SEGMENT_BYTES | DAQ_FORMAT_FRAME_BYTES | DAQ_FORMAT_RATE);
+}
+
+void set_source(unsigned int first, unsigned int last, enum daq_source source)
+{
+	struct daq_format format = { .source = source };
+
+	change_formats(first, last, &format, DAQ_FORMAT_SOURCE);
+}
+
+void pause_ms(unsigned int ms)
+{
+	usleep(1000 * ms);
+}
+
+u64 now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000ull + now.tv_nsec / 1000000;
+}
+
+/* ---- Counters ---- */
+
+struct stats {
+	unsigned int count;
+	struct ethtool_gstrings *names;
+	struct ethtool_stats *values;
+};
+
+static void ethtool(void *command)
+{
+	struct ifreq ifr = { .ifr_data = command };
+
+	if (interface_ioctl(SIOCETHTOOL, &ifr) < 0)
+		ktap_die("ethtool: %m");
+}
+
+static void *allocate(size_t bytes)
+{
+	void *memory = calloc(1, bytes);
+
+	if (!memory)
+		ktap_die("no memory");
+	return memory;
+}
+
+struct stats *stats_read(void)
+{
+	struct stats *stats = allocate(sizeof(*stats));
+	struct ethtool_sset_info *info = allocate(sizeof(*info) + sizeof(u32));
+
+	info->cmd = ETHTOOL_GSSET_INFO;
+	info->sset_mask = 1 << ETH_SS_STATS;
+	ethtool(info);
+	stats->count = info->data[0];
+	free(info);
+	stats->names = allocate(sizeof(*stats->names) + stats->count * ETH_GSTRING_LEN);
+	stats->values = allocate(sizeof(*stats->values) + stats->count * sizeof(u64));
+	*stats->names = (struct ethtool_gstrings){ ETHTOOL_GSTRINGS, ETH_SS_STATS, stats->count };
+	*stats->values = (struct ethtool_stats){ ETHTOOL_GSTATS, stats->count };
+	ethtool(stats->names);
+	ethtool(stats->values);
+	return stats;
+}
+
+static const char *stat_name(const struct stats *stats, unsigned int i)
+{
+	return (const char *)stats->names->data + i * ETH_GSTRING_LEN;
+}
+
+static u64 find_stat(const struct stats *stats, const char *name)
+{
+	unsigned int i;
+
+	for (i = 0; i < stats->count; i++)
+		if (!strcmp(stat_name(stats, i), name))
+			return stats->values->data[i];
+	ktap_die("no counter %s", name);
+}
+
+u64 stat_of(const struct stats *stats, const char *fmt, ...)
+{
+	char name[ETH_GSTRING_LEN];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(name, sizeof(name), fmt, args);
+	va_end(args);
+	return find_stat(stats, name);
+}
+
+u64 stats_dropped(const struct stats *stats, unsigned int channel)
+{
+	char prefix[ETH_GSTRING_LEN];
+	u64 sum = 0;
+	unsigned int i;
+
+	snprintf(prefix, sizeof(prefix), "ch%u_drop_", channel);
+	for (i = 0; i < stats->count; i++)
+		if (!strncmp(stat_name(stats, i), prefix, strlen(prefix)))
+			sum += stats->values->data[i];
+	return sum;
+}
+
+long long stats_missing(const struct stats *stats, unsigned int channel)
+{
+	return stat_of(stats, "ch%u_produced", channel) - stat_of(stats, "ch%u_socket", channel) -
+	       stat_of(stats, "ch%u_stack", channel) - stat_of(stats, "ch%u_xdp_tx", channel) -
+	       stats_dropped(stats, channel);
+}
+
+u64 stat_grown(const struct stats *before, const char *name)
+{
+	return find_stat(stats_read(), name) - find_stat(before, name);
+}
+
+/* Long enough for the moderation's bound of 100 ms, on a slow machine. */
+void quiesce(void)
+{
+	struct stats *stats = stats_read(), *before;
+	unsigned int channels = daq_card__channels(card_open());
+	int calm = 0, tries = 0;
+
+	set_source(0, channels - 1, DAQ_SOURCE_NONE);
+	while (calm < 3) {
+		before = stats;
+		pause_ms(100);
+		stats = stats_read();
+		calm = memcmp(before->values->data, stats->values->data,
+			      stats->count * sizeof(u64)) ? 0 : calm + 1;
+		if (++tries > 200)
+			ktap_die("the card does not come to rest");
+	}
+}
+
+/* ---- Bare AF_XDP ---- */
+
+static struct daq_steer *steer;
+static int steer_link;
+
+void steer_attach(void)
+{
+	DECLARE_LIBBPF_OPTS(bpf_link_create_opts, opts, .flags = XDP_FLAGS_DRV_MODE);
+	int try;
+
+	steer = daq_steer__open_and_load();
+	if (!steer)
+		ktap_die("cannot load the steering program: %m");
+	/* the last program may still be on its way out */
+	for (try = 0; try < 100; try++) {
+		steer_link = bpf_link_create(bpf_program__fd(steer->progs.daq_steer),
+					     if_nametoindex(ifname), BPF_XDP, &opts);
+		if (steer_link >= 0)
+			return;
+		pause_ms(10);
+	}
+	ktap_die("cannot attach the steering program: %m");
+}
+
+void steer_detach(void)
+{
+	close(steer_link);
+	daq_steer__destroy(steer);
+}
+
+void steer_channel(unsigned int channel, const struct bare *bare)
+{
+	int fd = xsk_socket__fd(bare->xsk);
+
+	if (bpf_map_update_elem(bpf_map__fd(steer->maps.daq_sockets), &channel, &fd, 0) < 0)
+		ktap_die("cannot steer channel %u: %m", channel);
+}
+
+u64 steer_malformed(unsigned int channel)
+{
+	int cpu, cpus = libbpf_num_possible_cpus();
+	struct daq_steer_counters counters[cpus];
+	u64 sum = 0;
+
+	if (bpf_map_lookup_elem(bpf_map__fd(steer->maps.daq_counters), &channel, counters) < 0)
+		ktap_die("cannot read the steering counters: %m");
+	for (cpu = 0; cpu < cpus; cpu++)
+		sum += counters[cpu].malformed;
+	return sum;
+}
+
+static void create_umem(struct bare *bare)
+{
+	struct xsk_umem_config config = {
+		.fill_size = 2 * CHUNKS, .comp_size = CHUNKS, .frame_size = CHUNK,
+	};
+	int err;
+
+	bare->memory = mmap(NULL, CHUNKS * CHUNK, PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+	if (bare->memory == MAP_FAILED)
+		ktap_die("mmap: %m");
+	err = xsk_umem__create(&bare->umem, bare->memory, CHUNKS * CHUNK, &bare->fill,
+			       &bare->completion, &config);
+	if (err)
+		ktap_die("xsk_umem__create: %s", strerror(-err));
+	bare->owner = true;
+}
+
+unsigned int bare_rx_size = 2 * CHUNKS;
+
+int bare_open(struct bare *bare, unsigned int queue, unsigned int bind_flags, struct bare *with)
+{
+	struct xsk_socket_config config = {
+		.rx_size = bare_rx_size, .tx_size = CHUNKS,
+		.libxdp_flags = XSK_LIBXDP_FLAGS__INHIBIT_PROG_LOAD,
+		.bind_flags = bind_flags,
+	};
+	int err, try;
+
+	memset(bare, 0, sizeof(*bare));
+	if (with) {
+		bare->umem = with->umem;
+		bare->memory = with->memory;
+	} else {
+		create_umem(bare);
+	}
+	for (try = 0; try < 100; try++) {
+		err = xsk_socket__create(&bare->xsk, ifname, queue, bare->umem, &bare->rx,
+					 &bare->tx, &config);
+		if (err != -EBUSY)
+			break;
+		pause_ms(10);
+	}
+	if (err)
+		bare_close(bare);
+	return err;
+}
+
+void bare_close(struct bare *bare)
+{
+	xsk_socket__delete(bare->xsk);
+	bare->xsk = NULL;
+	if (!bare->owner)
+		return;
+	xsk_umem__delete(bare->umem);
+	munmap(bare->memory, CHUNKS * CHUNK);
+	bare->owner = false;
+}
+
+void bare_post(struct bare *bare, const u64 *addrs, unsigned int count)
+{
+	u32 i, index;
+
+	if (xsk_ring_prod__reserve(&bare->fill, count, &index) != count)
+		ktap_die("the fill ring is full");
+	for (i = 0; i < count; i++)
+		*xsk_ring_prod__fill_addr(&bare->fill, index + i) = addrs[i];
+	xsk_ring_prod__submit(&bare->fill, count);
+}
+
+void bare_post_range(struct bare *bare, unsigned int from, unsigned int count)
+{
+	u64 addr;
+
+	for (; count; count--, from++) {
+		addr = (u64)from * CHUNK;
+		bare_post(bare, &addr, 1);
+	}
+}
+
+void bare_kick(struct bare *bare)
+{
+	recvfrom(xsk_socket__fd(bare->xsk), NULL, 0, MSG_DONTWAIT, NULL, NULL);
+}
+
+bool bare_zero_copy(const struct bare *bare)
+{
+	struct xdp_options options = { 0 };
+	socklen_t len = sizeof(options);
+
+	if (getsockopt(xsk_socket__fd(bare->xsk), SOL_XDP, XDP_OPTIONS, &options, &len) < 0)
+		ktap_die("XDP_OPTIONS: %m");
+	return options.flags & XDP_OPTIONS_ZEROCOPY;
+}
+
+static bool take_descriptor(struct bare *bare, struct xdp_desc *desc, u64 end)
+{
+	struct pollfd pollfd = { .fd = xsk_socket__fd(bare->xsk), .events = POLLIN };
+	u32 index;
+
+	while (!xsk_ring_cons__peek(&bare->rx, 1, &index)) {
+		u64 now = now_ms();
+
+		if (now >= end)
+			return false;
+		poll(&pollfd, 1, end - now < 100 ? end - now : 100);
+	}
+	*desc = *xsk_ring_cons__rx_desc(&bare->rx, index);
+	xsk_ring_cons__release(&bare->rx, 1);
+	return true;
+}
+
+bool bare_receive(struct bare *bare, struct packet *packet, int timeout_ms)
+{
+	u64 end = now_ms() + timeout_ms;
+
+	packet->count = 0;
+	do {
+		if (packet->count == sizeof(packet->desc) / sizeof(packet->desc[0]))
+			ktap_die("a packet without an end");
+		if (!take_descriptor(bare, &packet->desc[packet->count], end))
+			return false;
+	} while (packet->desc[packet->count++].options & XDP_PKT_CONTD);
+	return true;
+}
+
+void bare_return(struct bare *bare, const struct packet *packet)
+{
+	unsigned int i;
+
+	for (i = 0; i < packet->count; i++)
+		bare_post_range(bare, packet->desc[i].addr / CHUNK, 1);
+	bare_kick(bare);
+}
+
+const struct daq_hdr *packet_header(const struct bare *bare, const struct packet *packet)
+{
+	return (const void *)(bare->memory + packet->desc[0].addr);
+}
+
+size_t packet_len(const struct packet *packet)
+{
+	size_t len = 0;
+	unsigned int i;
+
+	for (i = 0; i < packet->count; i++)
+		len += packet->desc[i].len;
+	return len;
+}
+
+u64 bare_ring_full(const struct bare *bare)
+{
+	struct xdp_statistics statistics = { 0 };
+	socklen_t len = sizeof(statistics);
+
+	if (getsockopt(xsk_socket__fd(bare->xsk), SOL_XDP, XDP_STATISTICS, &statistics, &len) < 0)
+		ktap_die("XDP_STATISTICS: %m");
+	return statistics.rx_ring_full;
+}
+
+/* ---- Packets ---- */
+
+int packet_socket(u16 ethertype)
+{
+	struct sockaddr_ll addr = {
+		.sll_family = AF_PACKET, .sll_protocol = htons(ethertype),
+		.sll_ifindex = if_nametoindex(ifname),
+	};
+	int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, htons(ethertype));
+
+	if (fd < 0 || bind(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0)
+		ktap_die("packet socket: %m");
+	return fd;
+}
+
+void packet_send(int fd, const void *data, size_t len)
+{
+	if (send(fd, data, len, 0) != (ssize_t)len)
+		ktap_die("sending a packet of %zu bytes: %m", len);
+}
+
+int packet_receive(int fd, void *data, size_t size, int timeout_ms)
+{
+	struct pollfd pollfd = { .fd = fd, .events = POLLIN };
+	u64 end = now_ms() + timeout_ms;
+	struct sockaddr_ll from;
+	socklen_t len;
+	int n;
+
+	while (now_ms() < end) {
+		if (poll(&pollfd, 1, end - now_ms()) <= 0)
+			continue;
+		len = sizeof(from);
+		n = recvfrom(fd, data, size, MSG_DONTWAIT, (struct sockaddr *)&from, &len);
+		if (n >= 0 && from.sll_pkttype != PACKET_OUTGOING)
+			return n;
+	}
+	return -1;
+}
+
+void card_mac(u8 mac[6])
+{
+	struct ifreq ifr = { 0 };
+
+	if (interface_ioctl(SIOCGIFHWADDR, &ifr) < 0)
+		ktap_die("SIOCGIFHWADDR: %m");
+	memcpy(mac, ifr.ifr_hwaddr.sa_data, 6);
+}
+
+/* ---- Data ---- */
+
+bool is_counter(const void *data, size_t len, u64 at)
+{
+	const u8 *bytes = data;
+	u64 word;
+
+	while (len) {
+		size_t skip = at % 8, n = 8 - skip < len ? 8 - skip : len;
+
+		word = htole64(at / 8);
+		if (memcmp(bytes, (u8 *)&word + skip, n))
+			return false;
+		bytes += n;
+		at += n;
+		len -= n;
+	}
+	return true;
+}

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What the tests in the guest share: a card, its counters, bare AF_XDP sockets.
+ * Everything here ends the program when it cannot do its work.
+ */
+#ifndef SELFTESTS_GUEST_H
+#define SELFTESTS_GUEST_H
+
+#include <daqring.h>
+#include <linux/if_xdp.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <xdp/xsk.h>
+#include "ktap.h"
+
+typedef uint8_t u8;
+typedef uint16_t u16;
+typedef uint32_t u32;
+typedef uint64_t u64;
+
+/* ---- The card ---- */
+
+/*
+ * The interface under test: $NETIF if that is set, else a software card with
+ * @channels channels, up, that goes with this program.
+ */
+const char *card_ifname(unsigned int channels);
+
+/* The same card by the library. */
+struct daq_card *card_open(void);
+
+/* Brings the interface up or down; whether that worked. */
+bool card_up(bool up);
+
+/* A shell command, for what no API is at hand: its exit status. */
+__attribute__((format(printf, 1, 2)))
+int shell(const char *fmt, ...);
+
+/* All channels from @first to @last get a format, with source none. */
+void set_formats(unsigned int first, unsigned int last, const struct daq_format *format);
+void set_source(unsigned int first, unsigned int last, enum daq_source source);
+
+/* Stops all sources and waits until nothing moves any more. */
+void quiesce(void);
+
+void pause_ms(unsigned int ms);
+u64 now_ms(void);
+
+/* ---- Counters of ethtool -S ---- */
+
+struct stats;
+struct stats *stats_read(void);
+/* One counter by its name, printf-like. */
+__attribute__((format(printf, 2, 3)))
+u64 stat_of(const struct stats *stats, const char *fmt, ...);
+/* Segments of a channel that are neither delivered nor counted as dropped. */
+long long stats_missing(const struct stats *stats, unsigned int channel);
+/* Dropped for whatever reason. */
+u64 stats_dropped(const struct stats *stats, unsigned int channel);
+/* How much one counter has grown since. */
+u64 stat_grown(const struct stats *before, const char *name);
+
+/* ---- Bare AF_XDP ---- */
+
+#define CHUNK	4096
+#define CHUNKS	1024
+
+struct bare {
+	char *memory;
+	struct xsk_umem *umem;
+	struct xsk_socket *xsk;
+	struct xsk_ring_prod fill;
+	struct xsk_ring_cons completion;
+	struct xsk_ring_cons rx;
+	struct xsk_ring_prod tx;
+	bool owner;	/* of the memory and its rings */
+};
+
+/* Attaches the steering program for the rest of this program's life, or until steer_detach(). */
+void steer_attach(void);
+void steer_detach(void);
+void steer_channel(unsigned int channel, const struct bare *bare);
+
+/* What a steering counter is, over all CPUs: DAQ_MAX_CHANNELS: of packets that name none. */
+u64 steer_malformed(unsigned int channel);
+
+/* Size of the RX ring of the next socket to be opened. */
+extern unsigned int bare_rx_size;
+
+/* Opens a socket with memory of its own, or that of @with: 0 or a negative errno. */
+int bare_open(struct bare *bare, unsigned int queue, unsigned int bind_flags, struct bare *with);
+void bare_close(struct bare *bare);
+void bare_post(struct bare *bare, const u64 *addrs, unsigned int count);
+void bare_post_range(struct bare *bare, unsigned int from, unsigned int count);
+void bare_kick(struct bare *bare);
+bool bare_zero_copy(const struct bare *bare);
+
+/* A packet as its descriptors. */
+struct packet {
+	struct xdp_desc desc[64];
+	unsigned int count;
+};
+
+/* The next whole packet: false after @timeout_ms. */
+bool bare_receive(struct bare *bare, struct packet *packet, int timeout_ms);
+/* Gives its chunks back to the card. */
+void bare_return(struct bare *bare, const struct packet *packet);
+const struct daq_hdr *packet_header(const struct bare *bare, const struct packet *packet);
+size_t packet_len(const struct packet *packet);
+
+u64 bare_ring_full(const struct bare *bare);
+
+/* ---- Packets ---- */
+
+/* A packet socket on the card, for one EtherType. */
+int packet_socket(u16 ethertype);
+void packet_send(int fd, const void *data, size_t len);
+/* The next packet that came in: its length, or -1 after @timeout_ms. */
+int packet_receive(int fd, void *data, size_t size, int timeout_ms);
+void card_mac(u8 mac[6]);
+
+/* ---- Data ---- */
+
+/* Whether bytes are those of the counter signal from byte @at on. */
+bool is_counter(const void *data, size_t len, u64 at);
+
+#endif /* SELFTESTS_GUEST_H */

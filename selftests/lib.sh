@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+#
+# What the shell tests share: KTAP output, a card of their own. Sourced, never run.
+# Processes are slow to start in the guest: keep to the shell where it can do a thing.
+
+dir=$(mktemp -d)
+count=0
+failed=0
+cards=()
+
+clean_up() {
+	local card
+
+	for card in "${cards[@]}"; do
+		ip link del "$card" 2>/dev/null || :
+	done
+	# A background job of a test that gave up.
+	for card in $(jobs -p); do
+		kill -KILL "$card" 2>/dev/null || :
+	done
+	rm -rf "$dir"
+}
+trap clean_up EXIT
+
+begin() {
+	echo 'KTAP version 1'
+}
+
+# result STATUS NAME
+result() {
+	count=$((count + 1))
+	if [ "$1" -eq 0 ]; then
+		echo "ok $count $2"
+	else
+		echo "not ok $count $2"
+		failed=$((failed + 1))
+	fi
+}
+
+quote() {
+	printf '#   %s\n' "${1//$'\n'/$'\n#   '}"
+}
+
+# check NAME COMMAND...: the command succeeds.
+check() {
+	local name=$1 status=0
+
+	shift
+	"$@" || status=$?
+	[ "$status" -eq 0 ] || echo "# status $status: $*"
+	result "$status" "$name"
+}
+
+# equal NAME ACTUAL EXPECTED
+equal() {
+	[ "$2" = "$3" ] || echo "# '$2' instead of '$3'"
+	[ "$2" = "$3" ]
+	result $? "$1"
+}
+
+# matches NAME TEXT PATTERN
+matches() {
+	# shellcheck disable=SC2053 # a pattern
+	if [[ $2 == $3 ]]; then
+		result 0 "$1"
+	else
+		printf '# not like %s:\n' "$3"
+		quote "$2"
+		result 1 "$1"
+	fi
+}
+
+# refused NAME STATUS PATTERN COMMAND...: ends with that status and such a message.
+refused() {
+	local name=$1 wanted=$2 pattern=$3 output status=0
+
+	shift 3
+	output=$("$@" 2>&1 </dev/null) || status=$?
+	if [ "$status" -ne "$wanted" ]; then
+		echo "# status $status instead of $wanted: $*"
+		quote "$output"
+		result 1 "$name"
+	else
+		matches "$name" "$output" "$pattern"
+	fi
+}
+
+skip() {
+	count=$((count + 1))
+	echo "ok $count $1 # SKIP $2"
+}
+
+finish() {
+	echo "1..$count"
+	[ "$failed" -eq 0 ]
+	exit
+}
+
+# make_card NAME CHANNELS: and bring it up.
+make_card() {
+	cards+=("$1")
+	ip link add "$1" numrxqueues "$2" numtxqueues "$2" type daq &&
+		ip link set "$1" up
+}
+
+# read_stats CARD: into the array stats.
+read_stats() {
+	local name value
+
+	declare -gA stats=()
+	while IFS=: read -r name value; do
+		# shellcheck disable=SC2034 # for the caller
+		stats[${name// /}]=${value// /}
+	done < <(ethtool -S "$1")
+}
+
+# wait_for SECONDS COMMAND...: until it succeeds.
+wait_for() {
+	local end=$((SECONDS + $1))
+
+	shift
+	until "$@"; do
+		[ "$SECONDS" -lt "$end" ] || return
+		sleep 0.1
+	done
+}

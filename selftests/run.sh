@@ -1,0 +1,172 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# usage: run.sh [TEST...]
+#
+# Runs the tests, all or those named here or in TESTS: the ones that need no kernel
+# module in the root file system of the virtual machines, with sanitizers, then the
+# others in virtual machines. The output is KTAP: one test for each file, with its own
+# results inside. The last line counts results, files that did not finish their plan,
+# and machines whose kernel complained.
+#
+# TEST_TIMEOUT=  seconds that one file may take (default: 150)
+#
+# See vm/run.sh for the VM_ variables.
+
+set -uo pipefail
+
+here=$(cd "$(dirname "$0")" && pwd -P)
+cd "$here/.." || exit
+
+host_tests=(card_model lib_frame)
+# By itself, since it counts what the kernel does.
+plain_tests=(link.sh format.sh xdp steady.sh lifetime.sh cycles)
+# All DMA through bounce buffers: what is not synchronised is not seen.
+bounce_tests=(capture conserve xsk_bare steer record.sh)
+
+passed=0
+failed=0
+skipped=0
+files=0
+
+read -ra wanted <<<"${TESTS-}"
+wanted+=("$@")
+
+# The tests of "$@" that are wanted, in the array selected.
+select_tests() {
+	local test
+
+	selected=()
+	for test; do
+		[ "${#wanted[@]}" -ne 0 ] && [[ " ${wanted[*]} " != *" $test "* ]] ||
+			selected+=("$test")
+	done
+	[ "${#selected[@]}" -ne 0 ]
+}
+
+file_result() {
+	files=$((files + 1))
+	if [ -z "$2" ]; then
+		echo "ok $files $1"
+	else
+		echo "not ok $files $1 # $2"
+	fi
+}
+
+# end_file NAME STATUS: judges a file whose output has been counted.
+end_file() {
+	local why=
+
+	if [ "$plan" != "$results" ]; then
+		why="ended with status $2 after $results results of a plan of ${plan:-none}"
+		failed=$((failed + 1))
+	elif [ "$bad" -ne 0 ]; then
+		why="$bad of $results failed"
+	elif [ "$2" -ne 0 ]; then
+		why="status $2 though nothing failed"
+		failed=$((failed + 1))
+	fi
+	file_result "$1" "$why"
+	test=
+}
+
+count_line() {
+	case $1 in
+	'ok '*'# SKIP'*)
+		results=$((results + 1))
+		skipped=$((skipped + 1))
+		;;
+	'ok '*)
+		results=$((results + 1))
+		passed=$((passed + 1))
+		;;
+	'not ok '*)
+		results=$((results + 1))
+		bad=$((bad + 1))
+		failed=$((failed + 1))
+		;;
+	1..0*)
+		plan=0
+		skipped=$((skipped + 1))
+		;;
+	1..*) plan=${1#1..} ;;
+	esac
+}
+
+# Reads what run-here.sh prints.
+show_and_count() {
+	local line
+
+	test=
+	while IFS= read -r line; do
+		case $line in
+		'@begin '*)
+			test=${line#@begin }
+			plan='' results=0 bad=0
+			echo "    # Subtest: $test"
+			;;
+		'@end '*)
+			end_file "$test" "${line##* }"
+			finished=$((finished + 1))
+			;;
+		*)
+			[ -z "$test" ] || count_line "$line"
+			echo "    $line"
+			;;
+		esac
+	done
+	[ -z "$test" ] || end_file "$test" '?'
+}
+
+# run_group NAME COMMAND...: COMMAND runs the tests in the array selected.
+run_group() {
+	local name=$1 status
+
+	shift
+	finished=0
+	echo "# $name: ${selected[*]}"
+	exec 3< <("$@" 2>&1)
+	show_and_count <&3
+	wait $!
+	status=$?
+	exec 3<&-
+	if [ "$finished" -ne "${#selected[@]}" ]; then
+		failed=$((failed + 1))
+		file_result "$name" "ended with status $status after $finished of ${#selected[@]} files"
+	elif [ "$status" -ne 0 ]; then
+		failed=$((failed + 1))
+		file_result "$name" "status $status: see above what the kernel or the build said"
+	else
+		passed=$((passed + 1))
+		file_result "$name: every file ran, nothing bad in the console" ''
+	fi
+}
+
+host() {
+	# shellcheck disable=SC2317 # by run_group, as guest
+	selftests/vm/chroot.sh sh -c "make -s -C bpf O=/repo/build/host all &&
+		make -s -C selftests O=/repo/build/host host &&
+		exec selftests/run-here.sh build/host/selftests ${selected[*]}"
+}
+
+guest() {
+	# shellcheck disable=SC2016 # for the guest to expand
+	selftests/vm/run.sh 'TEST_TIMEOUT='"${TEST_TIMEOUT-}"' \
+		selftests/run-here.sh "build/vm/$(uname -r)/selftests" '"${selected[*]}"
+}
+
+export VM_TIMEOUT=${VM_TIMEOUT:-600}
+
+echo 'KTAP version 1'
+select_tests "${host_tests[@]}" && run_group host host
+select_tests "${plain_tests[@]}" && run_group machine guest
+select_tests "${bounce_tests[@]}" &&
+	VM_APPEND="${VM_APPEND-} swiotlb=65536,force" run_group "machine with bounce buffers" guest
+# To come: the smoke tests with VM_KERNEL=7.
+echo "1..$files"
+if [ "$files" -eq 0 ]; then
+	echo "# no such test: ${wanted[*]}"
+	failed=1
+fi
+echo "$passed passed, $failed failed, $skipped skipped"
+[ "$failed" -eq 0 ]
