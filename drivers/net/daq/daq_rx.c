@@ -15,6 +15,7 @@
 #include <net/xdp_sock_drv.h>
 
 #include "daq.h"
+#include "daq_compat.h"
 
 /* XDP_REDIRECT happened in this poll: flush at its end. */
 #define DAQ_XDP_FLUSH	BIT(0)
@@ -290,9 +291,10 @@ static void daq_add_chunk(struct daq_queue *q, struct xdp_buff *head,
 					min(len, XDP_PACKET_HEADROOM),
 					DMA_BIDIRECTIONAL);
 	}
-	daq_add_frag(head, daq_chunk_page(q, xdp->data),
-		     offset_in_page(xdp->data), len);
-	xsk_buff_add_frag(xdp);
+	if (!DAQ_XSK_FILLS_FRAGS)
+		daq_add_frag(head, daq_chunk_page(q, xdp->data),
+			     offset_in_page(xdp->data), len);
+	daq_xsk_add_frag(head, xdp);
 }
 
 static struct xdp_buff *daq_take_chunks(struct daq_queue *q,
@@ -401,9 +403,7 @@ static struct sk_buff *daq_wrap_pages(struct xdp_buff *xdp)
 	if (metalen)
 		skb_metadata_set(skb, metalen);
 	if (nr_frags)
-		xdp_update_skb_shared_info(skb, nr_frags, sinfo->xdp_frags_size,
-					   nr_frags * PAGE_SIZE,
-					   xdp_buff_is_frag_pfmemalloc(xdp));
+		daq_skb_add_frags(skb, xdp, nr_frags, sinfo->xdp_frags_size);
 	skb_mark_for_recycle(skb);
 	return skb;
 }

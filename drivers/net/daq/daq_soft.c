@@ -14,6 +14,7 @@
 #include <net/rtnetlink.h>
 
 #include "daq.h"
+#include "daq_compat.h"
 #include "daq_model.h"
 
 struct daq_vector {
@@ -278,9 +279,7 @@ static int daq_soft_validate(struct nlattr *tb[], struct nlattr *data[],
 	return 0;
 }
 
-static int daq_soft_newlink(struct net *src_net, struct net_device *netdev,
-			    struct nlattr *tb[], struct nlattr *data[],
-			    struct netlink_ext_ack *extack)
+static DAQ_NEWLINK(daq_soft_newlink)
 {
 	struct daq_soft *soft = netdev_priv(netdev);
 	struct daq_card *card = &soft->card;

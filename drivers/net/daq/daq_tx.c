@@ -8,6 +8,7 @@
 #include <net/xdp_sock_drv.h>
 
 #include "daq.h"
+#include "daq_compat.h"
 
 /* Descriptors of the largest skb. */
 #define DAQ_TX_SKB_DESCS	(1 + MAX_SKB_FRAGS)
@@ -186,7 +187,7 @@ static u32 daq_map_xdp_frame(struct daq_queue *q, struct xdp_frame *xdpf)
 {
 	struct skb_shared_info *sinfo = xdp_get_shared_info_from_frame(xdpf);
 	u32 nr_frags = xdp_frame_has_frags(xdpf) ? sinfo->nr_frags : 0;
-	enum xdp_mem_type type = xdpf->mem.type;
+	enum xdp_mem_type type = daq_mem_type(xdpf);
 	struct daq_tx_buf *buf;
 	u32 i;
 

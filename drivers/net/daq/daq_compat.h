@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Where 6.12 and 7.x differ, for a build outside the kernel's own tree. */
+#ifndef _DAQ_COMPAT_H
+#define _DAQ_COMPAT_H
+
+#include <linux/skbuff.h>
+#include <linux/version.h>
+#include <net/rtnetlink.h>
+#include <net/xdp.h>
+#include <net/xdp_sock_drv.h>
+
+#if KERNEL_VERSION(7, 0, 0) > LINUX_VERSION_CODE
+
+#define DAQ_NEWLINK(name)						\
+	int name(struct net *src_net, struct net_device *netdev,	\
+		 struct nlattr *tb[], struct nlattr *data[],		\
+		 struct netlink_ext_ack *extack)
+
+/* Whether daq_xsk_add_frag() also notes the chunk in skb_shared_info. */
+#define DAQ_XSK_FILLS_FRAGS	false
+
+static inline void daq_xsk_add_frag(struct xdp_buff *head, struct xdp_buff *xdp)
+{
+	xsk_buff_add_frag(xdp);
+}
+
+static inline void daq_skb_add_frags(struct sk_buff *skb,
+				     const struct xdp_buff *xdp, u8 nr_frags,
+				     u32 size)
+{
+	xdp_update_skb_shared_info(skb, nr_frags, size, nr_frags * PAGE_SIZE,
+				   xdp_buff_is_frag_pfmemalloc((void *)xdp));
+}
+
+static inline enum xdp_mem_type daq_mem_type(const struct xdp_frame *xdpf)
+{
+	return xdpf->mem.type;
+}
+
+#else
+
+#define DAQ_NEWLINK(name)						\
+	int name(struct net_device *netdev,				\
+		 struct rtnl_newlink_params *params,			\
+		 struct netlink_ext_ack *extack)
+
+#define DAQ_XSK_FILLS_FRAGS	true
+
+static inline void daq_xsk_add_frag(struct xdp_buff *head, struct xdp_buff *xdp)
+{
+	xsk_buff_add_frag(head, xdp);
+}
+
+static inline void daq_skb_add_frags(struct sk_buff *skb,
+				     const struct xdp_buff *xdp, u8 nr_frags,
+				     u32 size)
+{
+	xdp_update_skb_frags_info(skb, nr_frags, size, nr_frags * PAGE_SIZE,
+				  xdp_buff_get_skb_flags(xdp));
+}
+
+static inline enum xdp_mem_type daq_mem_type(const struct xdp_frame *xdpf)
+{
+	return xdpf->mem_type;
+}
+
+#endif
+
+#endif /* _DAQ_COMPAT_H */
