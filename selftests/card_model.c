@@ -588,6 +588,13 @@ static void test_loopback(void)
 		!memcmp(memory_at(buffer(1, le16toh(completion(1, 3).first) + 1) + HEAD, 480),
 			host.memory + (TX_DATA - BASE) + HEAD_LEN, 4000 - HEAD_LEN),
 		"loop: byte for byte");
+	send(2, TX_DATA, 18 * HEAD_LEN, DAQ_TX_F_EOP);
+	run(NSEC_PER_SEC);
+	ktap_eq(le16toh(completion(1, 4).bufs), 18, "loop: the longest foreign packet has 18 buffers");
+	send(2, TX_DATA, 18 * HEAD_LEN + 1, DAQ_TX_F_EOP);
+	run(NSEC_PER_SEC);
+	ktap_ok(reported(1) == 5 && counter(1, DAQ_CHAN_TOO_LONG) == 1,
+		"loop: one byte more is dropped and counted");
 	ktap_eq(counter(3, DAQ_CHAN_PRODUCED), 0, "loop: nobody else hears it");
 	ktap_eq(host.outside, 0, "loop: no access outside the host's memory");
 }
@@ -641,8 +648,12 @@ static void test_hostile_output(void)
 	send_bad("an empty packet");
 	send(2, TX_DATA, 11, DAQ_TX_F_EOP);
 	send_bad("one without addresses");
+	hdr.payload_len = 0;
+	host_write(NULL, TX_DATA, &hdr, sizeof(hdr));
 	send(2, TX_DATA, 64, DAQ_TX_F_EOP);
 	send_bad("a segment without payload");
+	hdr.payload_len = htobe32(1000);
+	host_write(NULL, TX_DATA, &hdr, sizeof(hdr));
 	send(2, TX_DATA, 1063, DAQ_TX_F_EOP);
 	send_bad("a segment that is shorter than it says");
 	send(2, TX_DATA, 1065, DAQ_TX_F_EOP);
@@ -685,7 +696,7 @@ static void test_hostile_output(void)
 
 	for (i = 0; i < RING; i++)
 		send(2, TX_DATA, 64, 0);
-	daq_model_doorbell(&model, DAQ_REG_QUEUE(2) + DAQ_QUEUE_TX_PROD, sent[2] + 100000);
+	daq_model_doorbell(&model, DAQ_REG_QUEUE(2) + DAQ_QUEUE_TX_PROD, sent[2] + 0xf0000000);
 	run(NSEC_PER_SEC);
 	ktap_eq(reported(1), 1, "hostile: a producer index far away does no harm");
 	ktap_eq(host.outside, 0, "hostile: no access outside the host's memory");

@@ -81,7 +81,7 @@ main() {
 		;;
 	esac
 	need_root "$@"
-	root=$("$vm_dir/rootfs.sh")
+	root=$("$vm_dir/rootfs.sh") || exit 125
 	mkdir -p "$root.mnt"
 	# Tied to the caller: even its SIGKILL takes everything down.
 	exec setpriv --pdeathsig KILL \

@@ -153,11 +153,11 @@ hook_backports() {
 }
 
 hook_sources() {
-	local root=$1
+	local root=$1 folder=/usr/src/daq-kselftest
 
-	mkdir -p "$root/usr/src/daq-kselftest"
-	tar -C "$root/usr/src/daq-kselftest" --strip-components=1 \
-		-xf "$root/usr/src/linux-source-6.12.tar.xz" \
+	mkdir -p "$root$folder"
+	chroot "$root" tar -C "$folder" --strip-components=1 \
+		-xf /usr/src/linux-source-6.12.tar.xz \
 		"${source_files[@]/#/linux-source-6.12/}"
 }
 
@@ -180,8 +180,9 @@ hook_modules() {
 
 	for folder in "$root"/usr/lib/modules/*; do
 		(cd "$folder/kernel" && rm -rf "${unused_drivers[@]}")
-		find "$folder/kernel" -name '*.ko.xz' -print0 |
-			xargs -0 -r -n 64 -P "$(nproc)" unxz
+		folder=${folder#"$root"}
+		chroot "$root" find "$folder" -name '*.ko.xz' -print0 |
+			chroot "$root" xargs -0 -r -n 64 -P "$(nproc)" unxz
 		chroot "$root" depmod "${folder##*/}"
 	done
 }

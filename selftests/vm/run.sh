@@ -40,7 +40,7 @@
 # build/vm/last is the folder of the latest run: console.log is the kernel's
 # console.  Runs may go on in parallel.
 
-set -euo pipefail
+set -Eeuo pipefail
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
@@ -61,7 +61,10 @@ find_kernel() {
 	local wanted=${VM_KERNEL:-6.12}
 
 	binds=()
-	[ -z "${VM_SHARE-}" ] || binds+=(--bind "$(realpath -e "$VM_SHARE"):/share")
+	if [ -n "${VM_SHARE-}" ]; then
+		[ -d "$VM_SHARE" ] || die "VM_SHARE is not a folder: $VM_SHARE"
+		binds+=(--bind "$(realpath "$VM_SHARE"):/share")
+	fi
 	if [ -f "$wanted" ]; then
 		kernel=/vm/kernel
 		binds+=(--bind "$(realpath "$wanted"):$kernel")
@@ -85,17 +88,22 @@ bind_modules() {
 	binds+=(--bind "$modules:/vm/modules")
 	for link in "$modules/build" "$modules/build/source"; do
 		[ ! -L "$link" ] ||
-			binds+=(--bind "$(realpath -e "$link"):$(readlink "$link")")
+			binds+=(--bind "$(realpath "$link"):$(readlink "$link")")
 	done
 }
 
 # The newest installed version that $1 is, or abbreviates.
 installed_kernel() {
-	local found
+	local name found='' all
 
-	found=$(cd "$root/lib/modules" && printf '%s\n' * | sort -V |
-		grep -E "^${1//./\\.}([.+-]|$)" | tail -n 1) ||
-		die "no kernel $1 here, only:" "$(ls "$root/lib/modules")"
+	mapfile -t all < <(printf '%s\n' "$root"/boot/vmlinux-* | sort -V)
+	all=("${all[@]#"$root/boot/vmlinux-"}")
+	for name in "${all[@]}"; do
+		case $name in
+		"$1" | "$1"[.+-]*) found=$name ;;
+		esac
+	done
+	[ -n "$found" ] || die "no kernel $1, only these: ${all[*]}"
 	printf '%s\n' "$found"
 }
 
@@ -260,6 +268,7 @@ qemu_arguments() {
 run_guest() {
 	local status=0 reader
 
+	: >"$run/console.log"
 	mkfifo "$run/output"
 	cat "$run/output" &
 	reader=$!
@@ -339,6 +348,7 @@ main() {
 	esac
 	need_root "$@"
 	trap clean_up EXIT
+	trap 'exit 125' ERR
 	trap 'exit 129' HUP
 	trap 'exit 130' INT
 	trap 'exit 143' TERM
@@ -350,7 +360,7 @@ main() {
 	printf '%s\n' "$1" >"$run/command"
 	kernel_arguments
 	qemu_arguments
-	say "kernel $version, $accel"
+	say "kernel $version, $accel, ${VM_CPUS:-2} CPUs, ${VM_MEM:-4G}"
 	if [ -n "${tty-}" ]; then
 		run_shell || status=$?
 	else

@@ -3,10 +3,10 @@
 # Included by the top Makefile.
 #
 #   make vm RUN='COMMAND'	run COMMAND in a virtual machine; fails as it does
-#   make vm-shell		interactive shell in one
-#   make rootfs			only make sure of the root file system
+#   make vm-shell		an interactive shell in one
+#   make rootfs			only make the root file system, if need be
 #
-# selftests/vm/run.sh --help tells the VM_* knobs, to be given on the command
+# "selftests/vm/run.sh --help" tells the VM_* knobs, to be given on make's command
 # line or in the environment.
 
 VM_DIR := $(patsubst %/,%,$(dir $(lastword $(MAKEFILE_LIST))))
@@ -14,10 +14,9 @@ VM_DIR := $(patsubst %/,%,$(dir $(lastword $(MAKEFILE_LIST))))
 export VM_KERNEL VM_MODULES VM_SHARE VM_CPUS VM_MEM VM_APPEND VM_QEMU
 export VM_TIMEOUT VM_ACCEL DAQ_CACHE
 
-# Through the environment, where no quoting can go wrong.
-# Make would expand it in passing it on.
+# The command goes through the environment, as it is: no quoting or expanding by
+# make can spoil it.
 unexport RUN
-
 vm: export VM_RUN = $(value RUN)
 vm:
 	$(if $(value RUN),,$(error vm: say what to run: make vm RUN='COMMAND'))
