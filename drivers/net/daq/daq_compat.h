@@ -3,6 +3,7 @@
 #ifndef _DAQ_COMPAT_H
 #define _DAQ_COMPAT_H
 
+#include <linux/ethtool.h>
 #include <linux/skbuff.h>
 #include <linux/version.h>
 #include <net/rtnetlink.h>
@@ -37,6 +38,17 @@ static inline enum xdp_mem_type daq_mem_type(const struct xdp_frame *xdpf)
 	return xdpf->mem.type;
 }
 
+static inline int daq_get_rxnfc(struct net_device *netdev,
+				struct ethtool_rxnfc *info, u32 *rules)
+{
+	if (info->cmd != ETHTOOL_GRXRINGS)
+		return -EOPNOTSUPP;
+	info->data = netdev->real_num_rx_queues;
+	return 0;
+}
+
+#define DAQ_RX_RING_COUNT	.get_rxnfc = daq_get_rxnfc
+
 #else
 
 #define DAQ_NEWLINK(name)						\
@@ -63,6 +75,13 @@ static inline enum xdp_mem_type daq_mem_type(const struct xdp_frame *xdpf)
 {
 	return xdpf->mem_type;
 }
+
+static inline u32 daq_get_rx_ring_count(struct net_device *netdev)
+{
+	return netdev->real_num_rx_queues;
+}
+
+#define DAQ_RX_RING_COUNT	.get_rx_ring_count = daq_get_rx_ring_count
 
 #endif
 

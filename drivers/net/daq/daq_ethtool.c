@@ -4,6 +4,7 @@
 #include <linux/netdevice.h>
 
 #include "daq.h"
+#include "daq_compat.h"
 
 /* What became of a channel's segments; the card's counters come first. */
 static const char * const daq_rx_names[] = {
@@ -230,17 +231,6 @@ static int daq_set_rxfh(struct net_device *netdev,
 	return 0;
 }
 
-static int daq_get_rxnfc(struct net_device *netdev, struct ethtool_rxnfc *info,
-			 u32 *rules)
-{
-	struct daq_card *card = netdev_priv(netdev);
-
-	if (info->cmd != ETHTOOL_GRXRINGS)
-		return -EOPNOTSUPP;
-	info->data = card->channels;
-	return 0;
-}
-
 const struct ethtool_ops daq_ethtool_ops = {
 	.supported_coalesce_params = ETHTOOL_COALESCE_RX_MAX_FRAMES |
 				     ETHTOOL_COALESCE_RX_USECS,
@@ -257,5 +247,5 @@ const struct ethtool_ops daq_ethtool_ops = {
 	.get_rxfh_indir_size	= daq_get_rxfh_indir_size,
 	.get_rxfh		= daq_get_rxfh,
 	.set_rxfh		= daq_set_rxfh,
-	.get_rxnfc		= daq_get_rxnfc,
+	DAQ_RX_RING_COUNT,
 };
