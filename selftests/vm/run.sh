@@ -324,15 +324,15 @@ verdict() {
 	[ "$healthy" -eq 1 ] || die "command succeeded, but see the console above"
 }
 
+# Leaves the exit status alone.
 clean_up() {
-	local status=$?
-
+	set +e
+	trap - ERR
 	# Its death takes the whole guest with it; see chroot.sh.
 	[ -z "${job-}" ] || stop
 	[ -z "${run-}" ] || rm -f "$run/initrd" "$run/output"
 	[ -z "${SUDO_UID-}" ] || [ ! -d "$repo/build" ] ||
 		chown -R "$SUDO_UID:${SUDO_GID-}" "$repo/build"
-	return "$status"
 }
 
 main() {
