@@ -211,17 +211,21 @@ bootstrap() {
 	for name in backports sources vmlinux modules image; do
 		opts+=(--customize-hook="'$vm_dir/rootfs.sh' --hook $name \"\$1\"")
 	done
-	# In namespaces of its own, as in chroot.sh, and for the same reason.
+	# In namespaces of its own, as in chroot.sh, and for the same reason; in
+	# the background, for signals to reach this shell while it runs.
 	setpriv --pdeathsig KILL \
 		unshare --mount --pid --fork --kill-child --mount-proc \
 		mmdebstrap --mode=root --variant=minbase --format=directory \
 		--aptopt='Acquire::Languages "none"' \
 		--aptopt='APT::Sandbox::User "root"' \
 		--include="$(IFS=,; echo "${packages[*]}")" \
-		"${opts[@]}" "$suite" "$target" - >&2 <<-SOURCES
+		"${opts[@]}" "$suite" "$target" - >&2 <<-SOURCES &
 		deb [signed-by=$keyring] $uri $suite main
 		deb [signed-by=$keyring] $uri $suite-backports main
 		SOURCES
+	job=$!
+	wait "$job"
+	job=
 }
 
 # Other recipes' file systems that nobody has used for two weeks.
@@ -233,18 +237,27 @@ forget_others() {
 		done
 }
 
-# Built aside and renamed, so that the name only ever stands for a whole one.
-build() {
-	local root=$1 work
+clean_up() {
+	[ -z "${job-}" ] || kill -KILL "$job"
+	rm -rf --one-file-system "$work"
+}
 
-	work=$(mktemp -d "$root.XXXXXX")
-	# shellcheck disable=SC2064 # the folder of this very call
-	trap "rm -rf --one-file-system '$work'" EXIT
+# Built aside and renamed, so that the name only ever stands for a whole one.
+# The lock makes any other $work a leftover.
+build() {
+	local root=$1
+
+	work=$root.new
+	trap clean_up EXIT
+	trap 'exit 129' HUP
+	trap 'exit 130' INT
+	trap 'exit 143' TERM
+	rm -rf --one-file-system "$work"
 	say "making the root file system in $root (some minutes, once)"
 	host_tools
-	bootstrap "$work/root"
+	bootstrap "$work"
 	rm -rf --one-file-system "$root"
-	mv -T "$work/root" "$root"
+	mv -T "$work" "$root"
 	forget_others
 	say "root file system done in $SECONDS s"
 }

@@ -92,6 +92,14 @@ bind_modules() {
 	done
 }
 
+find_root() {
+	"$vm_dir/rootfs.sh" >"$run/root" &
+	job=$!
+	finish
+	root=$(<"$run/root")
+	rm "$run/root"
+}
+
 # The newest installed version that $1 is, or abbreviates.
 installed_kernel() {
 	local name found='' all
@@ -352,9 +360,9 @@ main() {
 	trap 'exit 129' HUP
 	trap 'exit 130' INT
 	trap 'exit 143' TERM
-	root=$("$vm_dir/rootfs.sh")
-	find_kernel
 	make_run_folder
+	find_root
+	find_kernel
 	find_accel
 	build_initrd
 	printf '%s\n' "$1" >"$run/command"
