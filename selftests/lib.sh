@@ -101,7 +101,18 @@ finish() {
 make_card() {
 	cards+=("$1")
 	ip link add "$1" numrxqueues "$2" numtxqueues "$2" type daq &&
-		ip link set "$1" up
+		ip link set "$1" up && wait_for_carrier "$1"
+}
+
+# The kernel tells of a carrier some milliseconds after it has noticed.
+wait_for_carrier() {
+	local i
+
+	for ((i = 0; i < 50; i++)); do
+		[ "$(<"/sys/class/net/$1/operstate")" = up ] && return
+		sleep 0.1
+	done
+	return 1
 }
 
 # read_stats CARD: into the array stats.

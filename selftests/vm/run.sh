@@ -24,8 +24,9 @@
 #   VM_MEM      memory size (default: 4G)
 #   VM_APPEND   more kernel command line, such as swiotlb=force
 #   VM_QEMU     more QEMU arguments, split at blanks.  QEMU sees the root file
-#               system of chroot.sh, so files go by names such as
-#               /repo/build/socket
+#               system of chroot.sh, so files go by names such as /repo/build/s:
+#               -device {"driver":"vfio-user-pci","socket":{"type":"unix",\
+#               "path":"/repo/build/s"}}
 #   VM_TIMEOUT  seconds the guest may take (default: 600)
 #   VM_ACCEL    kvm or tcg (default: kvm where it can really run a guest)
 #   DAQ_CACHE   see rootfs.sh
