@@ -28,6 +28,8 @@ packages=(
 	clang llvm bpftool pahole sparse shellcheck
 	libxdp-dev libbpf-dev libelf-dev zlib1g-dev libmnl-dev libpcap-dev
 	libcap-dev libpng-dev
+	# For a kernel with debug options.
+	bc bison flex
 	linux-image-amd64 linux-headers-amd64 linux-libc-dev linux-source-6.12
 	# Satisfies the kernel packages' need of some initramfs maker.
 	tiny-initramfs
@@ -36,7 +38,9 @@ packages=(
 # Everything the guests need.
 packages+=(
 	busybox-static iproute2 ethtool tcpdump kmod procps iputils-ping strace
-	pciutils xdp-tools ffmpeg
+	pciutils xdp-tools ffmpeg linuxptp
+	# For the network selftests that come with the kernel.
+	python3-yaml socat
 	# Real sound and real photographs for tests to carry.
 	alsa-utils mate-backgrounds
 	erofs-utils
@@ -135,6 +139,9 @@ newer_kernel() {
 			"$meta-amd64/$suite-backports" |
 			sed -n "s/.*Depends: \($meta-[0-9].*\)/\1/p"
 	done
+	APT_CONFIG=$MMDEBSTRAP_APT_CONFIG apt-cache depends \
+		"linux-source/$suite-backports" |
+		sed -n "s/.*Depends: \(linux-source-[0-9].*\)/\1/p"
 }
 
 # What the project's programs are built against stays at the stable version.
@@ -142,7 +149,7 @@ hook_backports() {
 	local root=$1 kernel
 
 	mapfile -t kernel < <(newer_kernel)
-	[ "${#kernel[@]}" -eq 2 ] || die "no kernel in $suite-backports"
+	[ "${#kernel[@]}" -eq 3 ] || die "no kernel in $suite-backports"
 	cat >"$root/etc/apt/preferences.d/daq" <<-PIN
 	Package: linux-libc-dev bpftool libbpf*
 	Pin: release n=$suite
