@@ -119,6 +119,13 @@ int daq_card__set_format(struct daq_card *card, unsigned int channel,
 	return daq_netlink__set(card, channel, format, mask);
 }
 
+int daq_card__set_cable(struct daq_card *card, const struct daq_card *far_end)
+{
+	if (card->fixed_format)
+		return daq_error(-EOPNOTSUPP, "%s is not a daq card", card->ifname);
+	return daq_netlink__set_cable(card, far_end ? far_end->ifindex : 0);
+}
+
 /* One frame of each channel per round, so that a fast one does not starve the others. */
 static int dispatch_round(struct daq_card *card)
 {

@@ -93,6 +93,19 @@ int daq_card__set_format(struct daq_card *card, unsigned int channel,
 			 const struct daq_format *format, unsigned int mask);
 
 /**
+ * daq_card__set_cable() - plug a cable between two software cards
+ * @far_end: the other card, in the same network namespace; NULL: unplug
+ *
+ * What an output plays arrives at the other card's input of the same number, if
+ * that has DAQ_SOURCE_CABLE. Needs CAP_NET_ADMIN. The cable stays when the cards
+ * are closed here, or moved to other namespaces.
+ *
+ * Return: 0, -EBUSY: @far_end has a cable to a third card, -EOPNOTSUPP: not software
+ * cards.
+ */
+int daq_card__set_cable(struct daq_card *card, const struct daq_card *far_end);
+
+/**
  * daq_card__dispatch() - call the on_frame callbacks of all channels
  * @timeout_ms: how long to wait for the first frame; -1: forever
  *

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1 OR BSD-2-Clause
-/* Channel formats: the generic netlink family "daq". */
+/* Channel formats and cables: the generic netlink family "daq". */
 #include <errno.h>
 #include <libmnl/libmnl.h>
 #include <linux/genetlink.h>
@@ -257,4 +257,17 @@ int daq_netlink__set(struct daq_card *card, unsigned int channel,
 		mnl_attr_put_u64(nlh, DAQ_A_CHANNEL_RATE, format->rate);
 	snprintf(what, sizeof(what), "setting channel %u", channel);
 	return transact(card, nlh, count_reply, &(unsigned int){ 0 }, what);
+}
+
+int daq_netlink__set_cable(struct daq_card *card, unsigned int far_end)
+{
+	char buf[512] __attribute__((aligned(NLMSG_ALIGNTO)));
+	struct nlmsghdr *nlh;
+
+	nlh = request(card, buf, card->family, 0, DAQ_CMD_CABLE_SET, DAQ_FAMILY_VERSION);
+	mnl_attr_put_u32(nlh, DAQ_A_CABLE_IFINDEX, card->ifindex);
+	if (far_end)
+		mnl_attr_put_u32(nlh, DAQ_A_CABLE_FAR_END, far_end);
+	return transact(card, nlh, count_reply, &(unsigned int){ 0 },
+			far_end ? "plugging the cable in" : "unplugging the cable");
 }

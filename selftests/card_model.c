@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include "daq_model.h"
+#include "daq_wire.h"
 #include "ktap.h"
 
 #define QUEUES		8
@@ -32,6 +33,8 @@ struct host {
 	unsigned int raised[QUEUES];
 	unsigned int outside;	/* accesses to memory that is not the card's */
 	u64 longest;		/* access */
+	unsigned int cabled;	/* times that the far end was to look */
+	bool kicked;		/* the far end is this card: step again */
 };
 
 static struct host host;
@@ -87,8 +90,15 @@ static u64 host_now(void *ctx)
 	return host.now;
 }
 
+static void host_cable(void *ctx)
+{
+	(void)ctx;
+	host.cabled++;
+	host.kicked = true;
+}
+
 static const struct daq_model_host services = {
-	host_read, host_write, host_publish, host_raise, host_now,
+	host_read, host_write, host_publish, host_raise, host_now, host_cable,
 };
 
 static void write64(u32 reg, u64 val)
@@ -192,7 +202,10 @@ static void run_until(u64 end)
 	u64 next;
 
 	for (;;) {
+		host.kicked = false;
 		next = daq_model_step(&model);
+		if (host.kicked)
+			continue;
 		if (next > end)
 			break;
 		if (next > host.now)
@@ -599,6 +612,56 @@ static void test_loopback(void)
 	ktap_eq(host.outside, 0, "loop: no access outside the host's memory");
 }
 
+/* A wire from output 2 to input 1: what goes out comes in, at its own pace. */
+static void test_cable(void)
+{
+	struct daq_wire *wire = calloc(1, sizeof(*wire));
+	struct daq_hdr hdr;
+	u32 i;
+
+	if (!wire)
+		ktap_die("no memory");
+	power_on(4);
+	post(1, RING);
+	start_chan(1, DAQ_SOURCE_CABLE, 2, 4096, 4096, 1000000);
+	start_chan(2, DAQ_SOURCE_NONE, 2, 4096, 4096, 1000000);
+	model.chan[2].wire_out = wire;
+	model.chan[1].wire_in = wire;
+	host.cabled = 0;
+
+	make_segment(3000, DAQ_HDR_F_SOF | DAQ_HDR_F_EOF);
+	send(2, TX_DATA, 3064, DAQ_TX_F_EOP);
+	run(NSEC_PER_SEC);
+	ktap_eq(reported(1), 1, "cable: a segment comes in");
+	hdr = header(1, 0);
+	ktap_ok(be16toh(hdr.channel) == 1 && !hdr.frame && be32_to_cpu(hdr.payload_len) == 3000,
+		"cable: with the input's numbers");
+	ktap_ok(!memcmp(head_of(1, 0) + 64, host.memory + (TX_DATA - BASE) + 64, 3000),
+		"cable: byte for byte");
+	ktap_eq(host.cabled, 2, "cable: each end tells the other");
+
+	/* nobody reads: the output waits, and nothing is lost */
+	model.chan[1].wire_in = NULL;
+	memset(host.memory + (TX_DATA - BASE), 0x11, 14);
+	for (i = 0; i < RING; i++)
+		send(2, TX_DATA, 3000, DAQ_TX_F_EOP);
+	run(NSEC_PER_SEC);
+	ktap_eq(counter(2, DAQ_CHAN_PLAYED), 1 + DAQ_WIRE_SIZE / (3000 + sizeof(u32)),
+		"cable: an output waits while the cable is full");
+	model.chan[1].wire_in = wire;
+	run(NSEC_PER_SEC);
+	ktap_eq(counter(2, DAQ_CHAN_PLAYED), 1 + RING, "cable: and goes on when there is room");
+	ktap_eq(counter(1, DAQ_CHAN_PRODUCED), 1 + RING, "cable: everything arrives");
+
+	set_chan(1, DAQ_CHAN_SOURCE, DAQ_SOURCE_NONE);
+	send(2, TX_DATA, 60, DAQ_TX_F_EOP);
+	run(NSEC_PER_SEC);
+	ktap_ok(counter(1, DAQ_CHAN_PRODUCED) == 1 + RING && !daq_wire_next(wire),
+		"cable: an input with another source does not hear what arrives");
+	ktap_eq(host.outside, 0, "cable: no access outside the host's memory");
+	free(wire);
+}
+
 /* A source that ends with a loss: a header without data tells of it, once. */
 static void test_notice(void)
 {
@@ -959,6 +1022,7 @@ int main(int argc, char **argv)
 	test_interrupts();
 	test_rate();
 	test_loopback();
+	test_cable();
 	test_notice();
 	test_hostile_output();
 	test_registers();

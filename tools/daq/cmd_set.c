@@ -11,7 +11,7 @@ static const char help[] =
 	"  -c, --channel LIST       3, 0-7, 0,2,5 or all\n"
 	"  -s, --source SOURCE      none, counter, ramp, sine, bars,\n"
 	"                           loopback (of the output channel with the same\n"
-	"                           number) or loopback:OUTPUT\n"
+	"                           number), loopback:OUTPUT, or cable\n"
 	"      --sample-bytes SIZE  one sample\n"
 	"      --segment SIZE       what the card transfers at once; a multiple of\n"
 	"                           4096 makes frames contiguous in memory\n"

@@ -19,6 +19,7 @@ static const char *const source_names[] = {
 	[DAQ_SOURCE_SINE] = "sine",
 	[DAQ_SOURCE_BARS] = "bars",
 	[DAQ_SOURCE_LOOPBACK] = "loopback",
+	[DAQ_SOURCE_CABLE] = "cable",
 };
 
 volatile bool interrupted;

@@ -8,6 +8,7 @@ _daq() {
 	local -A options=(
 		[list]="--json --help"
 		[set]="--channel --source --sample-bytes --segment --frame --line --rate --fps --help"
+		[cable]="--help"
 		[capture]="--output --channel --frames --duration --until-last --buffer --copy
 			--zero-copy --allow-loss --json --quiet --help"
 		[play]="--loop --buffer --copy --zero-copy --json --quiet --help"
@@ -19,7 +20,7 @@ _daq() {
 	fi
 	case $prev in
 	--source | -s)
-		mapfile -t COMPREPLY < <(compgen -W "none counter ramp sine bars loopback" -- "$cur")
+		mapfile -t COMPREPLY < <(compgen -W "none counter ramp sine bars loopback cable" -- "$cur")
 		return
 		;;
 	--output | -o)
@@ -32,7 +33,7 @@ _daq() {
 	esac
 	if [[ $cur == -* ]]; then
 		mapfile -t COMPREPLY < <(compgen -W "${options[${words[1]}]}" -- "$cur")
-	elif ((cword == 2)); then
+	elif ((cword == 2)) || [[ ${words[1]} == cable ]]; then
 		_available_interfaces
 	elif [[ $cur == *=* ]]; then
 		cur=${cur#*=}

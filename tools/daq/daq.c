@@ -10,6 +10,7 @@ static const struct command {
 } commands[] = {
 	{ "list", cmd_list, "show cards and the formats of their channels" },
 	{ "set", cmd_set, "change what channels acquire" },
+	{ "cable", cmd_cable, "connect two software cards" },
 	{ "capture", cmd_capture, "record channels to files" },
 	{ "play", cmd_play, "play files on output channels" },
 };

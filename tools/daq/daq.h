@@ -15,6 +15,7 @@ enum { EXIT_OK, EXIT_FAILED, EXIT_USAGE };
 /* One file cmd_*.c each; they return an exit code. */
 int cmd_list(int argc, char **argv);
 int cmd_set(int argc, char **argv);
+int cmd_cable(int argc, char **argv);
 int cmd_capture(int argc, char **argv);
 int cmd_play(int argc, char **argv);
 

@@ -35,6 +35,8 @@ struct xsk_buff_pool;
  * @doorbell: write a doorbell register; does not sleep
  * @irq_enable: deliver interrupts of queue vectors to daq_irq()
  * @irq_disable: deliver no more of them; none runs when it returns
+ * @set_cable: replace the cable to another card of this kind, by none if
+ *	       @far_end is NULL; NULL for cards with real connectors
  */
 struct daq_hw_ops {
 	u32 (*read32)(struct daq_card *card, u32 reg);
@@ -42,6 +44,8 @@ struct daq_hw_ops {
 	void (*doorbell)(struct daq_card *card, u32 reg, u32 val);
 	int (*irq_enable)(struct daq_card *card);
 	void (*irq_disable)(struct daq_card *card);
+	int (*set_cable)(struct daq_card *card, struct daq_card *far_end,
+			 struct netlink_ext_ack *extack);
 };
 
 /* Where a segment or packet ended, see Documentation/daq.rst. */

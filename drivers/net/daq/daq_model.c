@@ -22,6 +22,8 @@
 #include <asm/byteorder.h>
 #endif
 
+#include "daq_wire.h"
+
 /*
  * A host that was too late for so long does not make up for it: the card
  * takes its samples later, none is lost.
@@ -34,9 +36,11 @@
 /* Payload or packet bytes on their way to an input, read front to back. */
 struct daq_feed {
 	void (*fill)(struct daq_model *m, struct daq_feed *feed, u8 *buf, u32 len);
+	u64 pos;
 	/* generated */
 	const struct daq_model_chan *chan;
-	u64 pos;
+	/* out of a cable */
+	const struct daq_wire *wire;
 	/* gathered from TX descriptors */
 	struct daq_tx_desc desc[DAQ_SEG_BUFS];
 	u32 next;
@@ -103,7 +107,8 @@ static void daq_report_tx(struct daq_model *m, struct daq_model_queue *q)
 static bool daq_generates(const struct daq_model_chan *ch)
 {
 	return ch->source != DAQ_SOURCE_NONE &&
-	       ch->source != DAQ_SOURCE_LOOPBACK;
+	       ch->source != DAQ_SOURCE_LOOPBACK &&
+	       ch->source != DAQ_SOURCE_CABLE;
 }
 
 /* Input */
@@ -437,6 +442,95 @@ static u64 daq_step_generator(struct daq_model *m, struct daq_model_chan *ch,
 	return end;
 }
 
+/* What comes to an input from outside: from an output, or out of a cable. */
+
+static bool daq_is_segment(const struct daq_hdr *hdr)
+{
+	return hdr->ethertype == cpu_to_be16(DAQ_ETHERTYPE);
+}
+
+static bool daq_segment_ok(const struct daq_hdr *hdr, u32 len)
+{
+	return hdr->version == DAQ_HDR_VERSION && len > DAQ_HDR_LEN &&
+	       be32_to_cpu(hdr->payload_len) == len - DAQ_HDR_LEN;
+}
+
+/* A segment comes in with the input's own numbers and clock. */
+static void daq_receive_segment(struct daq_model *m, struct daq_model_chan *ch,
+				const struct daq_hdr *hdr,
+				struct daq_feed *feed, u64 now)
+{
+	u8 flags = hdr->flags & (DAQ_HDR_F_EOF | DAQ_HDR_F_LAST);
+	u32 len = be32_to_cpu(hdr->payload_len);
+
+	if ((hdr->flags & DAQ_HDR_F_SOF) && ch->offset) {
+		ch->frame++;
+		ch->segment = 0;
+		ch->offset = 0;
+	}
+	if (!ch->offset)
+		flags |= DAQ_HDR_F_SOF;
+	daq_input_segment(m, ch, feed, len,
+			  max(be32_to_cpu(hdr->frame_len), ch->offset + len),
+			  flags, now);
+}
+
+static void daq_rewind(struct daq_feed *feed)
+{
+	feed->pos = 0;
+	feed->next = 0;
+	feed->done = 0;
+}
+
+static void daq_receive(struct daq_model *m, struct daq_model_chan *ch,
+			struct daq_feed *feed, u32 len, u64 now)
+{
+	struct daq_hdr hdr;
+
+	memset(&hdr, 0, sizeof(hdr));
+	daq_rewind(feed);
+	feed->fill(m, feed, (u8 *)&hdr, min_t(u32, len, sizeof(hdr)));
+	if (daq_is_segment(&hdr) && daq_segment_ok(&hdr, len)) {
+		daq_receive_segment(m, ch, &hdr, feed, now);
+	} else {
+		daq_rewind(feed);
+		daq_input(m, ch, NULL, feed, len);
+	}
+}
+
+static void daq_fill_from_wire(struct daq_model *m, struct daq_feed *feed,
+			       u8 *buf, u32 len)
+{
+	const struct daq_wire *wire = feed->wire;
+
+	(void)m;
+	daq_wire_get(wire, wire->tail + sizeof(u32) + feed->pos, buf, len);
+	feed->pos += len;
+}
+
+/* Return: when the far end of the cable is to be looked at again, ns. */
+static u64 daq_step_cable(struct daq_model *m, struct daq_model_chan *ch,
+			  u64 now)
+{
+	struct daq_feed feed = {
+		.fill = daq_fill_from_wire, .wire = ch->wire_in,
+	};
+	u32 len;
+
+	if (!ch->wire_in)
+		return U64_MAX;
+	len = daq_wire_next(ch->wire_in);
+	if (!len)
+		return U64_MAX;
+
+	/* Nobody listens to a cable that is not the input's source. */
+	if (daq_chan_on(ch) && ch->source == DAQ_SOURCE_CABLE)
+		daq_receive(m, ch, &feed, len, now);
+	daq_wire_drop(ch->wire_in, len);
+	m->host->cable(m->ctx);
+	return now;
+}
+
 /* Output */
 
 /**
@@ -491,61 +585,67 @@ static void daq_fill_gathered(struct daq_model *m, struct daq_feed *feed,
 	}
 }
 
-/* A segment comes in with the input's own numbers and clock. */
-static void daq_loop_segment(struct daq_model *m, struct daq_model_chan *ch,
-			     const struct daq_hdr *hdr, struct daq_feed *feed,
-			     u64 now)
+static void daq_send_to_wire(struct daq_model *m, struct daq_wire *wire,
+			     struct daq_feed *feed, u32 len)
 {
-	u8 flags = hdr->flags & (DAQ_HDR_F_EOF | DAQ_HDR_F_LAST);
-	u32 len = be32_to_cpu(hdr->payload_len);
+	u32 head = wire->head;
+	u32 n;
 
-	if ((hdr->flags & DAQ_HDR_F_SOF) && ch->offset) {
-		ch->frame++;
-		ch->segment = 0;
-		ch->offset = 0;
+	daq_rewind(feed);
+	daq_wire_put(wire, head, &len, sizeof(len));
+	head += sizeof(len);
+	for (; len; len -= n) {
+		n = min_t(u32, len, sizeof(m->page));
+		feed->fill(m, feed, m->page, n);
+		daq_wire_put(wire, head, m->page, n);
+		head += n;
 	}
-	if (!ch->offset)
-		flags |= DAQ_HDR_F_SOF;
-	daq_input_segment(m, ch, feed, len,
-			  max(be32_to_cpu(hdr->frame_len), ch->offset + len),
-			  flags, now);
+	daq_wire_send(wire, head);
+	m->host->cable(m->ctx);
 }
 
+/* To everybody who listens: inputs of this card and the far end of a cable. */
 static void daq_play(struct daq_model *m, struct daq_model_chan *out,
-		     struct daq_feed *feed, u32 len, const struct daq_hdr *hdr,
-		     u64 now)
+		     struct daq_feed *feed, u32 len, u64 now)
 {
 	u32 i;
 
 	for (i = 0; i < m->channels; i++) {
 		struct daq_model_chan *ch = &m->chan[i];
-		u8 skip[DAQ_HDR_LEN];
 
-		if (!daq_chan_on(ch) || ch->source != DAQ_SOURCE_LOOPBACK ||
-		    ch->loop_from != out - m->chan)
-			continue;
-		feed->next = 0;
-		feed->done = 0;
-		if (hdr) {
-			daq_fill_gathered(m, feed, skip, sizeof(skip));
-			daq_loop_segment(m, ch, hdr, feed, now);
-		} else {
-			daq_input(m, ch, NULL, feed, len);
-		}
+		if (daq_chan_on(ch) && ch->source == DAQ_SOURCE_LOOPBACK &&
+		    ch->loop_from == out - m->chan)
+			daq_receive(m, ch, feed, len, now);
 	}
+	if (out->wire_out)
+		daq_send_to_wire(m, out->wire_out, feed, len);
 	out->played++;
 	out->played_bytes += len;
 }
 
-static bool daq_is_segment(const struct daq_hdr *hdr)
+/*
+ * What the output makes of a packet: whether it can be played, and for how
+ * many samples it does. Foreign packets take no time.
+ */
+static bool daq_check_output(struct daq_model *m, struct daq_model_chan *ch,
+			     struct daq_feed *feed, u32 bufs, u32 len,
+			     u64 *samples)
 {
-	return hdr->ethertype == cpu_to_be16(DAQ_ETHERTYPE);
-}
+	struct daq_hdr hdr;
 
-static bool daq_segment_ok(const struct daq_hdr *hdr, u32 len)
-{
-	return hdr->version == DAQ_HDR_VERSION && len > DAQ_HDR_LEN &&
-	       be32_to_cpu(hdr->payload_len) == len - DAQ_HDR_LEN;
+	*samples = 0;
+	if (bufs > DAQ_SEG_BUFS || len < sizeof(hdr.dst) + sizeof(hdr.src) ||
+	    !daq_wire_fits(len))
+		return false;
+	memset(&hdr, 0, sizeof(hdr));
+	daq_rewind(feed);
+	feed->fill(m, feed, (u8 *)&hdr, min_t(u32, len, sizeof(hdr)));
+	if (!daq_is_segment(&hdr))
+		return true;
+	if (!daq_segment_ok(&hdr, len))
+		return false;
+	*samples = (len - DAQ_HDR_LEN) / ch->sample_bytes;
+	return true;
 }
 
 /* Return: when the output is to be looked at again, ns. */
@@ -554,8 +654,7 @@ static u64 daq_step_output(struct daq_model *m, struct daq_model_chan *ch,
 {
 	struct daq_model_queue *q = &m->queue[ch - m->chan];
 	struct daq_feed feed = { .fill = daq_fill_gathered };
-	struct daq_hdr hdr;
-	u64 samples = 0;
+	u64 samples;
 	u32 n, len;
 
 	if (!daq_chan_on(ch) || !daq_queue_on(q, DAQ_QUEUE_CTRL_TX))
@@ -573,21 +672,12 @@ static u64 daq_step_output(struct daq_model *m, struct daq_model_chan *ch,
 	if (q->tx_due > now)
 		return q->tx_due;
 
-	if (n > DAQ_SEG_BUFS || len < sizeof(hdr.dst) + sizeof(hdr.src)) {
+	if (!daq_check_output(m, ch, &feed, n, len, &samples))
 		ch->tx_bad++;
-	} else {
-		memset(&hdr, 0, sizeof(hdr));
-		daq_fill_gathered(m, &feed, (u8 *)&hdr,
-				  min_t(u32, len, sizeof(hdr)));
-		if (!daq_is_segment(&hdr)) {
-			daq_play(m, ch, &feed, len, NULL, now);
-		} else if (daq_segment_ok(&hdr, len)) {
-			daq_play(m, ch, &feed, len, &hdr, now);
-			samples = (len - DAQ_HDR_LEN) / ch->sample_bytes;
-		} else {
-			ch->tx_bad++;
-		}
-	}
+	else if (ch->wire_out && !daq_wire_has_room(ch->wire_out, len))
+		return U64_MAX; /* the far end tells when it has read */
+	else
+		daq_play(m, ch, &feed, len, now);
 
 	daq_advance(&q->tx_due, &q->tx_due_frac, samples, ch->rate);
 	q->tx_cons += n;
@@ -626,6 +716,7 @@ u64 daq_model_step(struct daq_model *m)
 	for (i = 0; i < m->channels; i++) {
 		next = min(next, daq_step_generator(m, &m->chan[i], now));
 		next = min(next, daq_step_output(m, &m->chan[i], now));
+		next = min(next, daq_step_cable(m, &m->chan[i], now));
 		next = min(next, daq_step_notice(m, &m->chan[i], now));
 		next = min(next, daq_step_moderation(m, &m->queue[i], now));
 	}

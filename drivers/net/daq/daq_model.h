@@ -16,6 +16,8 @@
 #endif
 #include "daq_hw.h"
 
+struct daq_wire;
+
 /**
  * struct daq_model_host - services that the card needs from its surroundings
  * @read: DMA from host memory
@@ -23,6 +25,8 @@
  * @publish: DMA write of one 32-bit word, visible after all earlier writes
  * @raise: interrupt @vector; may be called from a doorbell write
  * @now: the card's clock, ns
+ * @cable: the card at the far end has something to look at; only for a card
+ *	   with a cable
  */
 struct daq_model_host {
 	void (*read)(void *ctx, u64 addr, void *buf, u32 len);
@@ -30,6 +34,7 @@ struct daq_model_host {
 	void (*publish)(void *ctx, u64 addr, __le32 word);
 	void (*raise)(void *ctx, unsigned int vector);
 	u64 (*now)(void *ctx);
+	void (*cable)(void *ctx);
 };
 
 /* One channel: an input and an output. */
@@ -42,6 +47,8 @@ struct daq_model_chan {
 	u64 produced, produced_bytes, no_buffer, too_long;
 	u64 played, played_bytes, tx_bad;
 
+	struct daq_wire *wire_in;	/* a cable, or NULL; changed by the */
+	struct daq_wire *wire_out;	/* host, serialised with steps */
 	u64 start;	/* of the next generated segment, ns */
 	u64 start_frac;	/* the rest of it, in units of 1/rate ns */
 	u64 sample;	/* index of the next one */

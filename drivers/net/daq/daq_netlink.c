@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Generic netlink family: formats of channels. */
+/* Generic netlink family: formats of channels, cables of software cards. */
 #include <linux/daq.h>
 #include <linux/rtnetlink.h>
 #include <net/genetlink.h>
@@ -24,6 +24,11 @@ static const struct nla_policy daq_set_policy[] = {
 	[DAQ_A_CHANNEL_FRAME_BYTES]	= { .type = NLA_U32 },
 	[DAQ_A_CHANNEL_LINE_BYTES]	= { .type = NLA_U32 },
 	[DAQ_A_CHANNEL_RATE]		= { .type = NLA_U64 },
+};
+
+static const struct nla_policy daq_cable_policy[] = {
+	[DAQ_A_CABLE_IFINDEX]		= NLA_POLICY_MIN(NLA_U32, 1),
+	[DAQ_A_CABLE_FAR_END]		= NLA_POLICY_MIN(NLA_U32, 1),
 };
 
 /* Which member of a format an attribute sets. */
@@ -77,20 +82,19 @@ err_cancel:
 }
 
 /* Context: RTNL held. Return: the card that a request is about, or an error. */
-static struct daq_card *daq_request_card(struct net *net, struct nlattr **attrs,
+static struct daq_card *daq_request_card(struct net *net,
+					 const struct nlattr *ifindex,
 					 struct netlink_ext_ack *extack)
 {
 	struct net_device *netdev;
 
-	if (!attrs[DAQ_A_CHANNEL_IFINDEX]) {
+	if (!ifindex) {
 		NL_SET_ERR_MSG(extack, "no interface index given");
 		return ERR_PTR(-EINVAL);
 	}
-	netdev = __dev_get_by_index(net,
-				    nla_get_u32(attrs[DAQ_A_CHANNEL_IFINDEX]));
+	netdev = __dev_get_by_index(net, nla_get_u32(ifindex));
 	if (!netdev) {
-		NL_SET_ERR_MSG_ATTR(extack, attrs[DAQ_A_CHANNEL_IFINDEX],
-				    "no such interface");
+		NL_SET_ERR_MSG_ATTR(extack, ifindex, "no such interface");
 		return ERR_PTR(-ENODEV);
 	}
 	if (!daq_is_card(netdev)) {
@@ -160,6 +164,27 @@ static int daq_set_channel(struct daq_card *card, struct genl_info *info)
 	return daq_chan_set_format(card, channel, &format, info->extack);
 }
 
+static int daq_set_cable(struct daq_card *card, struct genl_info *info)
+{
+	const struct nlattr *attr = info->attrs[DAQ_A_CABLE_FAR_END];
+	struct daq_card *far_end = NULL;
+
+	if (attr) {
+		far_end = daq_request_card(genl_info_net(info), attr,
+					   info->extack);
+		if (IS_ERR(far_end))
+			return PTR_ERR(far_end);
+	}
+	if (!card->ops->set_cable || (far_end && far_end->ops != card->ops)) {
+		NL_SET_ERR_MSG(info->extack, "only software cards have such cables");
+		return -EOPNOTSUPP;
+	}
+	return card->ops->set_cable(card, far_end, info->extack);
+}
+
+/* Both attribute sets begin with the interface. */
+static_assert((int)DAQ_A_CHANNEL_IFINDEX == (int)DAQ_A_CABLE_IFINDEX);
+
 static int daq_doit(struct genl_info *info,
 		    int (*run)(struct daq_card *card, struct genl_info *info))
 {
@@ -167,7 +192,9 @@ static int daq_doit(struct genl_info *info,
 	int err;
 
 	rtnl_lock();
-	card = daq_request_card(genl_info_net(info), info->attrs, info->extack);
+	card = daq_request_card(genl_info_net(info),
+				info->attrs[DAQ_A_CHANNEL_IFINDEX],
+				info->extack);
 	err = IS_ERR(card) ? PTR_ERR(card) : run(card, info);
 	rtnl_unlock();
 	return err;
@@ -181,6 +208,11 @@ static int daq_get_doit(struct sk_buff *skb, struct genl_info *info)
 static int daq_set_doit(struct sk_buff *skb, struct genl_info *info)
 {
 	return daq_doit(info, daq_set_channel);
+}
+
+static int daq_cable_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	return daq_doit(info, daq_set_cable);
 }
 
 /* Where a dump goes on. */
@@ -232,7 +264,8 @@ static int daq_get_dumpit(struct sk_buff *msg, struct netlink_callback *cb)
 
 	rtnl_lock();
 	if (info->attrs[DAQ_A_CHANNEL_IFINDEX]) {
-		card = daq_request_card(sock_net(msg->sk), info->attrs,
+		card = daq_request_card(sock_net(msg->sk),
+					info->attrs[DAQ_A_CHANNEL_IFINDEX],
 					info->extack);
 		err = IS_ERR(card) ? PTR_ERR(card) : daq_dump_card(msg, cb, card);
 	} else {
@@ -260,6 +293,12 @@ static const struct genl_split_ops daq_ops[] = {
 		.doit		= daq_set_doit,
 		.policy		= daq_set_policy,
 		.maxattr	= ARRAY_SIZE(daq_set_policy) - 1,
+		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
+	}, {
+		.cmd		= DAQ_CMD_CABLE_SET,
+		.doit		= daq_cable_doit,
+		.policy		= daq_cable_policy,
+		.maxattr	= ARRAY_SIZE(daq_cable_policy) - 1,
 		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
 	},
 };

@@ -16,6 +16,17 @@
 #include "daq.h"
 #include "daq_compat.h"
 #include "daq_model.h"
+#include "daq_wire.h"
+
+/**
+ * struct daq_cable - a cable between two software cards
+ * @channels: channels that it connects
+ * @wire: two for each of them, one per direction
+ */
+struct daq_cable {
+	u32 channels;
+	struct daq_wire wire[];
+};
 
 struct daq_vector {
 	struct irq_work work;
@@ -32,6 +43,9 @@ struct daq_vector {
  * @kicked: the engine has to look at the model again
  * @epoch: what to add to the monotonic clock to get the card's, ns
  * @vectors: one interrupt per queue
+ * @cable: the cable that is plugged in, or NULL; written under
+ *	   daq_soft_cables and @lock
+ * @far_end: the card at its other end; as @cable
  */
 struct daq_soft {
 	struct daq_card card;
@@ -42,7 +56,11 @@ struct daq_soft {
 	bool kicked;
 	u64 epoch;
 	struct daq_vector *vectors;
+	struct daq_cable *cable;
+	struct daq_soft *far_end;
 };
+
+static DEFINE_MUTEX(daq_soft_cables);	/* who is connected to whom */
 
 static struct daq_soft *to_soft(struct daq_card *card)
 {
@@ -86,22 +104,31 @@ static u64 daq_soft_now(void *ctx)
 	return ktime_get_ns() + soft->epoch;
 }
 
-static const struct daq_model_host daq_soft_host = {
-	.read		= daq_soft_read,
-	.write		= daq_soft_write,
-	.publish	= daq_soft_publish,
-	.raise		= daq_soft_raise,
-	.now		= daq_soft_now,
-};
-
-/* The engine */
-
 static void daq_soft_kick(struct daq_soft *soft)
 {
 	/* After the register that was written. */
 	smp_store_release(&soft->kicked, true);
 	wake_up_process(soft->engine);
 }
+
+static void daq_soft_cable(void *ctx)
+{
+	struct daq_soft *soft = ctx;
+
+	/* A step runs under the lock that protects this pointer. */
+	daq_soft_kick(soft->far_end);
+}
+
+static const struct daq_model_host daq_soft_host = {
+	.read		= daq_soft_read,
+	.write		= daq_soft_write,
+	.publish	= daq_soft_publish,
+	.raise		= daq_soft_raise,
+	.now		= daq_soft_now,
+	.cable		= daq_soft_cable,
+};
+
+/* The engine */
 
 /* Sleep until the card's time is @next, a kick, or the end. */
 static void daq_soft_sleep(struct daq_soft *soft, u64 next)
@@ -189,12 +216,101 @@ static void daq_soft_irq_disable(struct daq_card *card)
 		irq_work_sync(&soft->vectors[i].work);
 }
 
+/* Cables */
+
+/* Connect one end: 0 sends on the even wires, 1 on the odd ones. */
+static void daq_soft_plug(struct daq_soft *soft, struct daq_soft *far_end,
+			  struct daq_cable *cable, u32 end)
+{
+	u32 i;
+
+	mutex_lock(&soft->lock);
+	soft->far_end = far_end;
+	soft->cable = cable;
+	for (i = 0; i < cable->channels; i++) {
+		soft->model->chan[i].wire_out = &cable->wire[2 * i + end];
+		soft->model->chan[i].wire_in = &cable->wire[2 * i + !end];
+	}
+	mutex_unlock(&soft->lock);
+}
+
+static void daq_soft_unplug(struct daq_soft *soft)
+{
+	u32 i;
+
+	mutex_lock(&soft->lock);
+	for (i = 0; i < soft->cable->channels; i++) {
+		soft->model->chan[i].wire_out = NULL;
+		soft->model->chan[i].wire_in = NULL;
+	}
+	soft->far_end = NULL;
+	soft->cable = NULL;
+	mutex_unlock(&soft->lock);
+	/* It may have waited for room in the cable. */
+	daq_soft_kick(soft);
+}
+
+static void daq_soft_remove_cable(struct daq_soft *soft)
+{
+	struct daq_soft *far_end = soft->far_end;
+	struct daq_cable *cable = soft->cable;
+
+	lockdep_assert_held(&daq_soft_cables);
+	if (!cable)
+		return;
+	daq_soft_unplug(soft);
+	daq_soft_unplug(far_end);
+	vfree(cable);
+}
+
+static int daq_soft_connect(struct daq_soft *a, struct daq_soft *b,
+			    struct netlink_ext_ack *extack)
+{
+	u32 channels = min(a->card.channels, b->card.channels);
+	struct daq_cable *cable;
+
+	lockdep_assert_held(&daq_soft_cables);
+	if (b->cable && b->far_end != a) {
+		NL_SET_ERR_MSG_FMT(extack, "%s has a cable to another card: unplug that one",
+				   b->card.netdev->name);
+		return -EBUSY;
+	}
+	cable = vzalloc(struct_size(cable, wire, 2 * channels));
+	if (!cable)
+		return -ENOMEM;
+
+	cable->channels = channels;
+	daq_soft_remove_cable(a);
+	daq_soft_plug(a, b, cable, 0);
+	daq_soft_plug(b, a, cable, 1);
+	return 0;
+}
+
+static int daq_soft_set_cable(struct daq_card *card, struct daq_card *far_end,
+			      struct netlink_ext_ack *extack)
+{
+	int err = 0;
+
+	if (card == far_end) {
+		NL_SET_ERR_MSG(extack, "a cable needs two cards; one card has source loopback");
+		return -EINVAL;
+	}
+	mutex_lock(&daq_soft_cables);
+	if (far_end)
+		err = daq_soft_connect(to_soft(card), to_soft(far_end), extack);
+	else
+		daq_soft_remove_cable(to_soft(card));
+	mutex_unlock(&daq_soft_cables);
+	return err;
+}
+
 static const struct daq_hw_ops daq_soft_ops = {
 	.read32		= daq_soft_read32,
 	.write32	= daq_soft_write32,
 	.doorbell	= daq_soft_doorbell,
 	.irq_enable	= daq_soft_irq_enable,
 	.irq_disable	= daq_soft_irq_disable,
+	.set_cable	= daq_soft_set_cable,
 };
 
 /* Plugging in and out */
@@ -251,6 +367,9 @@ static void daq_soft_destroy(struct net_device *netdev)
 {
 	struct daq_soft *soft = netdev_priv(netdev);
 
+	mutex_lock(&daq_soft_cables);
+	daq_soft_remove_cable(soft);
+	mutex_unlock(&daq_soft_cables);
 	daq_soft_destroy_model(soft);
 	daq_card_free(&soft->card);
 	kvfree(soft->vectors);

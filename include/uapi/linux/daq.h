@@ -78,6 +78,7 @@ enum daq_source {
 	DAQ_SOURCE_SINE,	/* 16-bit sine with a period of 256 samples */
 	DAQ_SOURCE_BARS,	/* YUYV 4:2:2 colour bars that move with the frame number */
 	DAQ_SOURCE_LOOPBACK,	/* what an output channel plays */
+	DAQ_SOURCE_CABLE,	/* what the card at the far end of the cable plays */
 	__DAQ_SOURCE_MAX,
 	DAQ_SOURCE_MAX = __DAQ_SOURCE_MAX - 1
 };
@@ -103,8 +104,16 @@ enum {
 };
 
 enum {
+	DAQ_A_CABLE_IFINDEX = 1,	/* u32 */
+	DAQ_A_CABLE_FAR_END,		/* u32, ifindex; not given: unplug */
+	__DAQ_A_CABLE_MAX,
+	DAQ_A_CABLE_MAX = __DAQ_A_CABLE_MAX - 1
+};
+
+enum {
 	DAQ_CMD_CHANNEL_GET = 1,	/* one, or a dump of one or all cards */
 	DAQ_CMD_CHANNEL_SET,
+	DAQ_CMD_CABLE_SET,
 	__DAQ_CMD_MAX,
 	DAQ_CMD_MAX = __DAQ_CMD_MAX - 1
 };
