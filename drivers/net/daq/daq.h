@@ -10,6 +10,7 @@
 #include <linux/u64_stats_sync.h>
 #include <net/page_pool/types.h>
 #include <net/xdp.h>
+#include <net/xdp_sock.h>
 
 #include "daq_hw.h"
 
@@ -21,7 +22,10 @@ struct xsk_buff_pool;
 /* Without a socket not more than 2 MiB of kernel memory wait in a queue. */
 #define DAQ_RX_PAGES		512
 #define DAQ_RING_DEFAULT	4096
-/* Sent packets are reaped this many at a time, or when the last is sent. */
+/*
+ * Sent packets are reaped this many at a time, or when the last is sent; on a
+ * channel with a low watermark, when that is reached.
+ */
 #define DAQ_TX_FRAMES		16
 /* What the kernel reserves behind the data of a first buffer. */
 #define DAQ_TAILROOM		SKB_DATA_ALIGN(sizeof(struct skb_shared_info))
@@ -116,6 +120,7 @@ struct daq_format {
 	u32 segment_bytes;
 	u32 frame_bytes;
 	u32 line_bytes;
+	u32 output_low;
 	u64 rate;
 };
 
@@ -170,11 +175,15 @@ struct daq_rx_ring {
 enum daq_tx_type {
 	DAQ_TX_NONE,		/* not the last descriptor of its packet */
 	DAQ_TX_SKB,
-	DAQ_TX_XDP,		/* a frame that XDP_TX sends */
+	DAQ_TX_XDP,		/* a frame of XDP_TX, or redirected here */
+	DAQ_TX_CHUNK,		/* a chunk of XDP_TX; each descriptor has one */
 	DAQ_TX_XSK,		/* owned by a socket: one completion per descriptor */
 };
 
-/* What is behind a TX descriptor; the owner is with the last one. */
+/*
+ * What is behind a TX descriptor. The owner of a packet in several ones is with
+ * the last.
+ */
 struct daq_tx_buf {
 	enum daq_tx_type type;
 	u32 map_len;		/* 0: nothing to unmap */
@@ -183,6 +192,8 @@ struct daq_tx_buf {
 	union {
 		struct sk_buff *skb;
 		struct xdp_frame *xdpf;
+		struct xdp_buff *xdp;
+		struct xsk_tx_metadata_compl compl;
 	};
 };
 
@@ -193,9 +204,11 @@ struct daq_tx_buf {
  * @mask: number of entries less one
  * @posted: descriptors posted
  * @done: descriptors that the card has finished with
+ * @inside_packet: the last one taken from a socket was not its packet's last
  * @desc_dma: address of @desc for the card
  *
- * @posted is written under the TX lock, @done by the NAPI context.
+ * @posted and @inside_packet are written under the TX lock, @done by the NAPI
+ * context.
  */
 struct daq_tx_ring {
 	struct daq_tx_desc *desc;
@@ -203,6 +216,7 @@ struct daq_tx_ring {
 	u32 mask;
 	u32 posted;
 	u32 done;
+	bool inside_packet;
 	dma_addr_t desc_dma;
 };
 
@@ -291,12 +305,22 @@ u64 daq_chan_read64(struct daq_card *card, u32 channel, u32 reg);
 bool daq_rx_refill(struct daq_queue *q);
 int daq_rx_poll(struct daq_queue *q, int budget);
 void daq_rx_drain(struct daq_queue *q);
+dma_addr_t daq_chunk_dma(struct daq_queue *q, struct xdp_buff *xdp);
+void daq_hold_chunk(struct daq_queue *q, struct xdp_buff *xdp);
+void daq_free_chunk(struct daq_queue *q, struct xdp_buff *xdp);
 
 /* daq_tx.c */
 netdev_tx_t daq_start_xmit(struct sk_buff *skb, struct net_device *netdev);
-bool daq_tx_xdp(struct daq_queue *q, struct xdp_buff *xdp);
-bool daq_tx_poll(struct daq_queue *q, int budget);
+void daq_tx_poll(struct daq_queue *q, int budget);
 void daq_tx_drain(struct daq_queue *q);
+
+/* daq_tx_xdp.c */
+bool daq_tx_xdp(struct daq_queue *q, struct xdp_buff *xdp);
+int daq_xdp_xmit(struct net_device *netdev, int n, struct xdp_frame **frames,
+		 u32 flags);
+
+/* daq_tx_xsk.c */
+extern const struct xsk_tx_metadata_ops daq_tx_metadata_ops;
 
 /* daq_xdp.c */
 int daq_bpf(struct net_device *netdev, struct netdev_bpf *bpf);

@@ -63,6 +63,7 @@ void daq_chan_start(struct daq_card *card, u32 channel)
 	daq_chan_write(card, channel, DAQ_CHAN_SEGMENT_BYTES, f->segment_bytes);
 	daq_chan_write(card, channel, DAQ_CHAN_FRAME_BYTES, f->frame_bytes);
 	daq_chan_write(card, channel, DAQ_CHAN_LINE_BYTES, f->line_bytes);
+	daq_chan_write(card, channel, DAQ_CHAN_OUTPUT_LOW, f->output_low);
 	daq_chan_write64(card, channel, DAQ_CHAN_RATE, f->rate);
 	daq_chan_write64(card, channel, DAQ_CHAN_MAC,
 			 ether_addr_to_u64(card->netdev->dev_addr));
@@ -115,6 +116,11 @@ static int daq_check_format(struct daq_card *card, const struct daq_format *f,
 	if (f->line_bytes < 32 || f->line_bytes % 4) {
 		NL_SET_ERR_MSG_FMT(extack, "a line has at least 32 bytes, a multiple of 4, not %u",
 				   f->line_bytes);
+		return -EINVAL;
+	}
+	if (f->output_low >= card->ring_size) {
+		NL_SET_ERR_MSG_FMT(extack, "output-low %u is not below the size of the ring, %u",
+				   f->output_low, card->ring_size);
 		return -EINVAL;
 	}
 	if (!f->rate) {

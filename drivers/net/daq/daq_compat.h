@@ -33,10 +33,22 @@ static inline void daq_skb_add_frags(struct sk_buff *skb,
 				   xdp_buff_is_frag_pfmemalloc((void *)xdp));
 }
 
-static inline enum xdp_mem_type daq_mem_type(const struct xdp_frame *xdpf)
+/* A packet of a socket may have metadata in front of it. */
+static inline void
+daq_xsk_request_metadata(struct xsk_buff_pool *pool,
+			 const struct xdp_desc *desc,
+			 const struct xsk_tx_metadata_ops *ops, void *priv,
+			 struct xsk_tx_metadata_compl *compl)
 {
-	return xdpf->mem.type;
+	struct xsk_tx_metadata *meta = NULL;
+
+	if (desc->options & XDP_TX_METADATA)
+		meta = xsk_buff_get_metadata(pool, desc->addr);
+	xsk_tx_metadata_request(meta, ops, priv);
+	xsk_tx_metadata_to_compl(meta, compl);
 }
+
+#define DAQ_XSK_LAUNCH_TIME
 
 static inline int daq_get_rxnfc(struct net_device *netdev,
 				struct ethtool_rxnfc *info, u32 *rules)
@@ -71,10 +83,21 @@ static inline void daq_skb_add_frags(struct sk_buff *skb,
 				  xdp_buff_get_skb_flags(xdp));
 }
 
-static inline enum xdp_mem_type daq_mem_type(const struct xdp_frame *xdpf)
+static inline void
+daq_xsk_request_metadata(struct xsk_buff_pool *pool,
+			 const struct xdp_desc *desc,
+			 const struct xsk_tx_metadata_ops *ops, void *priv,
+			 struct xsk_tx_metadata_compl *compl)
 {
-	return xdpf->mem_type;
+	struct xsk_tx_metadata *meta;
+
+	meta = xsk_buff_get_metadata(pool, desc->addr, desc->options);
+	xsk_tx_metadata_request(pool, &meta, ops, priv);
+	xsk_tx_metadata_to_compl(meta, compl);
 }
+
+#define DAQ_XSK_LAUNCH_TIME	\
+	.tmo_request_launch_time = daq_request_launch_time,
 
 static inline u32 daq_get_rx_ring_count(struct net_device *netdev)
 {

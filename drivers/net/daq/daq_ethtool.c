@@ -34,6 +34,7 @@ static const struct {
 	{ "played", DAQ_CHAN_PLAYED },
 	{ "played_bytes", DAQ_CHAN_PLAYED_BYTES },
 	{ "tx_bad", DAQ_CHAN_TX_BAD },
+	{ "underruns", DAQ_CHAN_UNDERRUNS },
 };
 
 static const char * const daq_queue_names[] = {

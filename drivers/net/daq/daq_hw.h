@@ -38,6 +38,11 @@
 #define DAQ_CHAN_LINE_BYTES	0x01c
 #define DAQ_CHAN_RATE		0x020	/* 64 bits, samples per second */
 #define DAQ_CHAN_MAC		0x028	/* 64 bits, the low 48 used */
+/*
+ * Output: instead of after TX_FRAMES packets, report when so many descriptors
+ * are left to play; 0: off.
+ */
+#define DAQ_CHAN_OUTPUT_LOW	0x030
 /* 64-bit counters, read only, never reset */
 #define DAQ_CHAN_PRODUCED	0x040	/* segments */
 #define DAQ_CHAN_PRODUCED_BYTES	0x048	/* headers included */
@@ -46,6 +51,8 @@
 #define DAQ_CHAN_PLAYED		0x060	/* packets that left the output */
 #define DAQ_CHAN_PLAYED_BYTES	0x068
 #define DAQ_CHAN_TX_BAD		0x070	/* packets refused for bad descriptors */
+#define DAQ_CHAN_UNDERRUNS	0x078	/* times the output had nothing to play */
+#define DAQ_CHAN_UNDERRUN_SAMPLE 0x080	/* first one that lacked, last time */
 
 /* Queue registers */
 #define DAQ_QUEUE_CTRL		0x000
@@ -130,14 +137,30 @@ static_assert(sizeof(struct daq_rx_cmpl) == 32);
 #define DAQ_RX_F_SPLIT		0x2
 #define DAQ_RX_F_EOF		0x4	/* the last one of a frame */
 
+/**
+ * struct daq_tx_desc - one buffer to send
+ * @addr: DMA address
+ * @len: bytes
+ * @flags: DAQ_TX_F_*
+ * @launch: do not start the packet before, card clock, ns
+ * @stamp: written by the card before it reports: when the packet started, ns
+ *
+ * @launch and @stamp are those of the packet's first descriptor.
+ */
 struct daq_tx_desc {
 	__le64 addr;
 	__le32 len;
 	__le32 flags;
+	__le64 launch;
+	__le64 stamp;
 };
 
-static_assert(sizeof(struct daq_tx_desc) == 16);
+static_assert(sizeof(struct daq_tx_desc) == 32);
 
 #define DAQ_TX_F_EOP		0x1	/* last descriptor of a packet */
+#define DAQ_TX_F_STAMP		0x2	/* write the stamp */
+#define DAQ_TX_F_LAUNCH		0x4	/* heed the launch time */
+/* A launch time further ahead than that is an error, ns. */
+#define DAQ_LAUNCH_HORIZON	10000000000ULL
 
 #endif /* _DAQ_HW_H */

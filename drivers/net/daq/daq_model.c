@@ -623,29 +623,89 @@ static void daq_play(struct daq_model *m, struct daq_model_chan *out,
 	out->played_bytes += len;
 }
 
-/*
- * What the output makes of a packet: whether it can be played, and for how
- * many samples it does. Foreign packets take no time.
- */
+/* A packet on its way out. */
+struct daq_output {
+	struct daq_feed feed;
+	u32 bufs;
+	u32 len;
+	u64 launch;	/* not before, ns */
+	u64 samples;	/* that it plays for; a foreign packet takes no time */
+	bool segment;
+	bool last;	/* nothing is to follow it */
+};
+
+/* Return: whether the card can play it. */
 static bool daq_check_output(struct daq_model *m, struct daq_model_chan *ch,
-			     struct daq_feed *feed, u32 bufs, u32 len,
-			     u64 *samples)
+			     struct daq_output *out, u64 now)
 {
+	const struct daq_tx_desc *first = &out->feed.desc[0];
+	u64 launch = le64_to_cpu(first->launch);
 	struct daq_hdr hdr;
 
-	*samples = 0;
-	if (bufs > DAQ_SEG_BUFS || len < sizeof(hdr.dst) + sizeof(hdr.src) ||
-	    !daq_wire_fits(len))
+	if (out->bufs > DAQ_SEG_BUFS || !daq_wire_fits(out->len) ||
+	    out->len < sizeof(hdr.dst) + sizeof(hdr.src))
 		return false;
+	if (le32_to_cpu(first->flags) & DAQ_TX_F_LAUNCH) {
+		if (launch > now + DAQ_LAUNCH_HORIZON)
+			return false;
+		out->launch = launch;
+	}
 	memset(&hdr, 0, sizeof(hdr));
-	daq_rewind(feed);
-	feed->fill(m, feed, (u8 *)&hdr, min_t(u32, len, sizeof(hdr)));
+	daq_rewind(&out->feed);
+	out->feed.fill(m, &out->feed, (u8 *)&hdr,
+		       min_t(u32, out->len, sizeof(hdr)));
 	if (!daq_is_segment(&hdr))
 		return true;
-	if (!daq_segment_ok(&hdr, len))
+
+	out->segment = true;
+	out->last = hdr.flags & DAQ_HDR_F_LAST;
+	if (!daq_segment_ok(&hdr, out->len))
 		return false;
-	*samples = (len - DAQ_HDR_LEN) / ch->sample_bytes;
+	out->samples = (out->len - DAQ_HDR_LEN) / ch->sample_bytes;
 	return true;
+}
+
+/* Everything has been sent; what was begun may still be playing. */
+static u64 daq_output_dry(struct daq_model *m, struct daq_model_chan *ch,
+			  struct daq_model_queue *q, u64 now)
+{
+	daq_report_tx(m, q);
+	if (q->tx_idle)
+		return U64_MAX;
+	if (now < q->tx_due)
+		return q->tx_due;
+	if (ch->out_more) {
+		ch->underruns++;
+		ch->underrun_sample = ch->out_sample;
+		ch->out_more = false;
+	}
+	q->tx_idle = true;
+	return U64_MAX;
+}
+
+static void daq_write_stamp(struct daq_model *m, struct daq_model_queue *q,
+			    u64 now)
+{
+	u32 slot = q->tx_cons & (q->tx_size - 1);
+	__le64 stamp = cpu_to_le64(now);
+
+	m->host->write(m->ctx, q->tx_desc + sizeof(struct daq_tx_desc) * slot +
+		       offsetof(struct daq_tx_desc, stamp), &stamp,
+		       sizeof(stamp));
+}
+
+/* The card is done with a packet. */
+static void daq_output_done(struct daq_model *m, struct daq_model_chan *ch,
+			    struct daq_model_queue *q, u32 bufs)
+{
+	u32 left = READ_ONCE(q->tx_prod) - q->tx_cons;
+	u32 low = ch->output_low;
+
+	q->tx_cons += bufs;
+	q->tx_unreported++;
+	if (low ? left > low && left - bufs <= low :
+		  q->tx_unreported >= q->tx_frames)
+		daq_report_tx(m, q);
 }
 
 /* Return: when the output is to be looked at again, ns. */
@@ -653,36 +713,40 @@ static u64 daq_step_output(struct daq_model *m, struct daq_model_chan *ch,
 			   u64 now)
 {
 	struct daq_model_queue *q = &m->queue[ch - m->chan];
-	struct daq_feed feed = { .fill = daq_fill_gathered };
-	u64 samples;
-	u32 n, len;
+	struct daq_output out = { .feed.fill = daq_fill_gathered };
+	bool good;
 
 	if (!daq_chan_on(ch) || !daq_queue_on(q, DAQ_QUEUE_CTRL_TX))
 		return U64_MAX;
 
-	n = daq_gather(m, q, &feed, &len);
-	if (!n) {
-		q->tx_idle = true;
-		daq_report_tx(m, q);
-		return U64_MAX;
-	}
+	out.bufs = daq_gather(m, q, &out.feed, &out.len);
+	if (!out.bufs)
+		return daq_output_dry(m, ch, q, now);
+	good = daq_check_output(m, ch, &out, now);
 	if (now > q->tx_due && (q->tx_idle || now - q->tx_due > DAQ_MAX_LAG))
 		q->tx_due = now;
 	q->tx_idle = false;
+	q->tx_due = max(q->tx_due, out.launch);
 	if (q->tx_due > now)
 		return q->tx_due;
 
-	if (!daq_check_output(m, ch, &feed, n, len, &samples))
-		ch->tx_bad++;
-	else if (ch->wire_out && !daq_wire_has_room(ch->wire_out, len))
-		return U64_MAX; /* the far end tells when it has read */
-	else
-		daq_play(m, ch, &feed, len, now);
+	/* The far end tells when it has read. */
+	if (good && ch->wire_out &&
+	    !daq_wire_has_room(ch->wire_out, out.len))
+		return U64_MAX;
 
-	daq_advance(&q->tx_due, &q->tx_due_frac, samples, ch->rate);
-	q->tx_cons += n;
-	if (++q->tx_unreported >= q->tx_frames)
-		daq_report_tx(m, q);
+	if (!good) {
+		ch->tx_bad++;
+	} else {
+		daq_play(m, ch, &out.feed, out.len, now);
+		if (le32_to_cpu(out.feed.desc[0].flags) & DAQ_TX_F_STAMP)
+			daq_write_stamp(m, q, now);
+		ch->out_sample += out.samples;
+		if (out.segment)
+			ch->out_more = !out.last;
+	}
+	daq_advance(&q->tx_due, &q->tx_due_frac, out.samples, ch->rate);
+	daq_output_done(m, ch, q, out.bufs);
 	return q->tx_due;
 }
 
@@ -748,6 +812,7 @@ static const struct daq_reg daq_chan_regs[] = {
 	DAQ_RW(DAQ_CHAN_LINE_BYTES, 4, daq_model_chan, line_bytes),
 	DAQ_RW(DAQ_CHAN_RATE, 8, daq_model_chan, rate),
 	DAQ_RW(DAQ_CHAN_MAC, 8, daq_model_chan, mac),
+	DAQ_RW(DAQ_CHAN_OUTPUT_LOW, 4, daq_model_chan, output_low),
 	DAQ_RO(DAQ_CHAN_PRODUCED, 8, daq_model_chan, produced),
 	DAQ_RO(DAQ_CHAN_PRODUCED_BYTES, 8, daq_model_chan, produced_bytes),
 	DAQ_RO(DAQ_CHAN_NO_BUFFER, 8, daq_model_chan, no_buffer),
@@ -755,6 +820,8 @@ static const struct daq_reg daq_chan_regs[] = {
 	DAQ_RO(DAQ_CHAN_PLAYED, 8, daq_model_chan, played),
 	DAQ_RO(DAQ_CHAN_PLAYED_BYTES, 8, daq_model_chan, played_bytes),
 	DAQ_RO(DAQ_CHAN_TX_BAD, 8, daq_model_chan, tx_bad),
+	DAQ_RO(DAQ_CHAN_UNDERRUNS, 8, daq_model_chan, underruns),
+	DAQ_RO(DAQ_CHAN_UNDERRUN_SAMPLE, 8, daq_model_chan, underrun_sample),
 };
 
 static const struct daq_reg daq_queue_regs[] = {
@@ -853,6 +920,7 @@ static void daq_write_chan_ctrl(struct daq_model *m, struct daq_model_chan *ch,
 			ch->frame++;
 		ch->segment = 0;
 		ch->offset = 0;
+		ch->out_more = false;
 	}
 	ch->ctrl = val;
 }

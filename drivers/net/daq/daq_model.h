@@ -45,7 +45,9 @@ struct daq_model_chan {
 	u64 rate;
 	u64 mac;
 	u64 produced, produced_bytes, no_buffer, too_long;
+	u32 output_low;
 	u64 played, played_bytes, tx_bad;
+	u64 underruns, underrun_sample;
 
 	struct daq_wire *wire_in;	/* a cable, or NULL; changed by the */
 	struct daq_wire *wire_out;	/* host, serialised with steps */
@@ -58,6 +60,9 @@ struct daq_model_chan {
 	bool overrun;	/* dropped since the last segment that got through */
 	bool ended;	/* and the last segment of all was among them */
 	u64 active;	/* when there last was a segment, ns */
+
+	u64 out_sample;	/* samples played */
+	bool out_more;	/* what was played is to be continued */
 };
 
 /* The rings of one queue. Indices count up, see daq_hw.h. */

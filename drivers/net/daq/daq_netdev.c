@@ -163,6 +163,7 @@ static const struct net_device_ops daq_netdev_ops = {
 	.ndo_validate_addr	= eth_validate_addr,
 	.ndo_bpf		= daq_bpf,
 	.ndo_xsk_wakeup		= daq_xsk_wakeup,
+	.ndo_xdp_xmit		= daq_xdp_xmit,
 };
 
 /**
@@ -202,6 +203,7 @@ static void daq_init_queue(struct daq_card *card, u32 index)
 	u64_stats_init(&q->stats.syncp);
 	u64_stats_init(&q->stats.tx_syncp);
 	netif_napi_add(card->netdev, &q->napi, daq_poll);
+	netif_tx_stop_queue(netdev_get_tx_queue(card->netdev, index));
 }
 
 /**
@@ -213,6 +215,7 @@ void daq_setup(struct net_device *netdev)
 	ether_setup(netdev);
 	netdev->netdev_ops = &daq_netdev_ops;
 	netdev->ethtool_ops = &daq_ethtool_ops;
+	netdev->xsk_tx_metadata_ops = &daq_tx_metadata_ops;
 	netdev->priv_flags &= ~IFF_TX_SKB_SHARING;
 	/* Nobody is out there to talk IPv6 with. */
 	netdev->priv_flags |= IFF_LIVE_ADDR_CHANGE | IFF_NO_ADDRCONF;
@@ -222,6 +225,8 @@ void daq_setup(struct net_device *netdev)
 	netdev->xdp_zc_max_segs = DAQ_SEG_BUFS;
 	xdp_set_features_flag(netdev, NETDEV_XDP_ACT_BASIC |
 				      NETDEV_XDP_ACT_REDIRECT |
+				      NETDEV_XDP_ACT_NDO_XMIT |
+				      NETDEV_XDP_ACT_NDO_XMIT_SG |
 				      NETDEV_XDP_ACT_RX_SG |
 				      NETDEV_XDP_ACT_XSK_ZEROCOPY);
 }

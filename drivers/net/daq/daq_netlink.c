@@ -24,6 +24,7 @@ static const struct nla_policy daq_set_policy[] = {
 	[DAQ_A_CHANNEL_FRAME_BYTES]	= { .type = NLA_U32 },
 	[DAQ_A_CHANNEL_LINE_BYTES]	= { .type = NLA_U32 },
 	[DAQ_A_CHANNEL_RATE]		= { .type = NLA_U64 },
+	[DAQ_A_CHANNEL_OUTPUT_LOW]	= { .type = NLA_U32 },
 };
 
 static const struct nla_policy daq_cable_policy[] = {
@@ -43,11 +44,19 @@ static const struct {
 	  offsetof(struct daq_format, segment_bytes) },
 	{ DAQ_A_CHANNEL_FRAME_BYTES, offsetof(struct daq_format, frame_bytes) },
 	{ DAQ_A_CHANNEL_LINE_BYTES, offsetof(struct daq_format, line_bytes) },
+	{ DAQ_A_CHANNEL_OUTPUT_LOW, offsetof(struct daq_format, output_low) },
 };
 
 static u32 *daq_format_field(struct daq_format *format, int i)
 {
 	return (void *)format + daq_format_attrs[i].offset;
+}
+
+static int daq_put_counter(struct sk_buff *msg, int attr, struct daq_card *card,
+			   u32 channel, u32 reg)
+{
+	return nla_put_u64_64bit(msg, attr, daq_chan_read64(card, channel, reg),
+				 DAQ_A_CHANNEL_PAD);
 }
 
 static int daq_fill_channel(struct sk_buff *msg, struct daq_card *card,
@@ -66,7 +75,11 @@ static int daq_fill_channel(struct sk_buff *msg, struct daq_card *card,
 	    nla_put_u32(msg, DAQ_A_CHANNEL_ID, channel) ||
 	    nla_put_u32(msg, DAQ_A_CHANNEL_QUEUE, chan->queue) ||
 	    nla_put_u64_64bit(msg, DAQ_A_CHANNEL_RATE, chan->format.rate,
-			      DAQ_A_CHANNEL_PAD))
+			      DAQ_A_CHANNEL_PAD) ||
+	    daq_put_counter(msg, DAQ_A_CHANNEL_UNDERRUNS, card, channel,
+			    DAQ_CHAN_UNDERRUNS) ||
+	    daq_put_counter(msg, DAQ_A_CHANNEL_UNDERRUN_SAMPLE, card, channel,
+			    DAQ_CHAN_UNDERRUN_SAMPLE))
 		goto err_cancel;
 	for (i = 0; i < ARRAY_SIZE(daq_format_attrs); i++)
 		if (nla_put_u32(msg, daq_format_attrs[i].attr,

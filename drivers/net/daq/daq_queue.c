@@ -170,6 +170,7 @@ void daq_queue_start(struct daq_queue *q)
 	rx->seen = 0;
 	tx->posted = 0;
 	tx->done = 0;
+	tx->inside_packet = false;
 	memset(q->status, 0, sizeof(*q->status));
 	daq_set_buffer_layout(q);
 
@@ -262,21 +263,18 @@ void daq_irq(struct daq_queue *q)
 int daq_poll(struct napi_struct *napi, int budget)
 {
 	struct daq_queue *q = container_of(napi, struct daq_queue, napi);
-	bool done;
 	int work;
 
 	u64_stats_update_begin(&q->stats.syncp);
 	u64_stats_inc(&q->stats.polls);
 	u64_stats_update_end(&q->stats.syncp);
 
-	done = daq_tx_poll(q, budget);
+	daq_tx_poll(q, budget);
 	if (!budget)
 		return 0;
 
 	work = daq_rx_poll(q, budget);
-	if (!daq_rx_refill(q))
-		done = false;
-	if (!done || work == budget)
+	if (!daq_rx_refill(q) || work == budget)
 		return budget;
 
 	if (napi_complete_done(napi, work))

@@ -66,13 +66,37 @@ static u32 daq_chunk_index(struct daq_queue *q, struct xdp_buff *xdp)
 	return daq_xskb(xdp) - q->pool->heads;
 }
 
-/*
- * The pool syncs a chunk from its 256 bytes of headroom on; payload starts
- * before them.
+/**
+ * daq_chunk_dma() - address of a chunk for the card
+ * @q: queue with a socket
+ * @xdp: chunk
+ *
+ * Return: where payload starts: at the headroom, which the pool does not sync.
  */
-static dma_addr_t daq_chunk_dma(struct daq_queue *q, struct xdp_buff *xdp)
+dma_addr_t daq_chunk_dma(struct daq_queue *q, struct xdp_buff *xdp)
 {
 	return xsk_buff_xdp_get_frame_dma(xdp) + q->pool->headroom;
+}
+
+/**
+ * daq_hold_chunk() - remember that the card has a chunk
+ * @q: queue with a socket
+ * @xdp: chunk
+ */
+void daq_hold_chunk(struct daq_queue *q, struct xdp_buff *xdp)
+{
+	__set_bit(daq_chunk_index(q, xdp), q->with_card);
+}
+
+/**
+ * daq_free_chunk() - give back a chunk that the card has had
+ * @q: queue with a socket
+ * @xdp: chunk
+ */
+void daq_free_chunk(struct daq_queue *q, struct xdp_buff *xdp)
+{
+	__clear_bit(daq_chunk_index(q, xdp), q->with_card);
+	xsk_buff_free(xdp);
 }
 
 static void daq_post(struct daq_rx_ring *rx, union daq_rx_buf buf,
@@ -179,12 +203,10 @@ bool daq_rx_refill(struct daq_queue *q)
 
 static void daq_free_buf(struct daq_queue *q, union daq_rx_buf *buf)
 {
-	if (q->pool) {
-		__clear_bit(daq_chunk_index(q, buf->xdp), q->with_card);
-		xsk_buff_free(buf->xdp);
-	} else {
+	if (q->pool)
+		daq_free_chunk(q, buf->xdp);
+	else
 		page_pool_put_full_page(q->page_pool, buf->page, false);
-	}
 }
 
 static void daq_free_bufs(struct daq_queue *q, u32 n)

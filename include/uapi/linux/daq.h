@@ -99,6 +99,9 @@ enum {
 	DAQ_A_CHANNEL_LINE_BYTES,	/* u32, one line of a video frame */
 	DAQ_A_CHANNEL_RATE,		/* u64, samples per second */
 	DAQ_A_CHANNEL_PAD,
+	DAQ_A_CHANNEL_OUTPUT_LOW,	/* u32, low watermark, descriptors; 0: none */
+	DAQ_A_CHANNEL_UNDERRUNS,	/* u64, read only: times the output ran dry */
+	DAQ_A_CHANNEL_UNDERRUN_SAMPLE,	/* u64, read only: what lacked, last time */
 	__DAQ_A_CHANNEL_MAX,
 	DAQ_A_CHANNEL_MAX = __DAQ_A_CHANNEL_MAX - 1
 };
