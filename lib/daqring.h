@@ -38,7 +38,11 @@ struct daq_format {
 	uint32_t frame_bytes;
 	uint32_t line_bytes;	/* one line of a video frame */
 	uint64_t rate;		/* samples per second */
-	uint32_t queue;		/* read only: carries the channel, see ethtool -x */
+	uint32_t output_low;	/* a waiting writer wakes when so many descriptors are left; 0: off */
+	/* read only */
+	uint32_t queue;		/* carries the channel, see ethtool -x */
+	uint64_t underruns;	/* times the output had nothing to play */
+	uint64_t underrun_sample; /* the first sample that lacked, last time */
 };
 
 /* Which members daq_card__set_format() changes. */
@@ -50,6 +54,7 @@ enum {
 	DAQ_FORMAT_FRAME_BYTES	 = 1 << 4,
 	DAQ_FORMAT_LINE_BYTES	 = 1 << 5,
 	DAQ_FORMAT_RATE		 = 1 << 6,
+	DAQ_FORMAT_OUTPUT_LOW	 = 1 << 7,
 };
 
 /** struct daq_card_opts - optional; set @sz = sizeof(struct daq_card_opts) */
@@ -243,6 +248,10 @@ int daq_chan__on_frame(struct daq_chan *chan, daq_frame_fn fn, void *ctx);
  *
  * @frame->data is one contiguous region of the card's buffer memory: fill it in
  * place, then daq_chan__submit() or daq_chan__release() it.
+ *
+ * With a low watermark (output_low) fewer frames wait for the card, and a writer
+ * that sleeps here wakes when the card has no more than that left to play. Without
+ * one it looks again about twice per frame.
  *
  * Return: 1: @frame is yours, 0: timeout, -EMSGSIZE, or as daq_chan__next().
  */

@@ -156,6 +156,7 @@ int daq_input__release(struct daq_chan *chan, struct daq_frame *frame);
 
 /* output.c */
 int daq_output__check(const struct daq_chan *chan);
+uint32_t daq_output__frame_descs(const struct daq_pool *pool);
 int daq_output__release(struct daq_chan *chan, struct daq_frame *frame);
 
 #endif /* DAQRING_INTERNAL_H */

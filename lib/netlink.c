@@ -210,6 +210,15 @@ static int take_format(const struct nlattr *attr, void *data)
 	case DAQ_A_CHANNEL_RATE:
 		format->rate = mnl_attr_get_u64(attr);
 		break;
+	case DAQ_A_CHANNEL_OUTPUT_LOW:
+		format->output_low = mnl_attr_get_u32(attr);
+		break;
+	case DAQ_A_CHANNEL_UNDERRUNS:
+		format->underruns = mnl_attr_get_u64(attr);
+		break;
+	case DAQ_A_CHANNEL_UNDERRUN_SAMPLE:
+		format->underrun_sample = mnl_attr_get_u64(attr);
+		break;
 	}
 	return MNL_CB_OK;
 }
@@ -255,6 +264,8 @@ int daq_netlink__set(struct daq_card *card, unsigned int channel,
 		mnl_attr_put_u32(nlh, DAQ_A_CHANNEL_LINE_BYTES, format->line_bytes);
 	if (mask & DAQ_FORMAT_RATE)
 		mnl_attr_put_u64(nlh, DAQ_A_CHANNEL_RATE, format->rate);
+	if (mask & DAQ_FORMAT_OUTPUT_LOW)
+		mnl_attr_put_u32(nlh, DAQ_A_CHANNEL_OUTPUT_LOW, format->output_low);
 	snprintf(what, sizeof(what), "setting channel %u", channel);
 	return transact(card, nlh, count_reply, &(unsigned int){ 0 }, what);
 }

@@ -4,6 +4,7 @@
 #include <endian.h>
 #include <errno.h>
 #include <linux/if_xdp.h>
+#include <poll.h>
 #include <string.h>
 #include "internal.h"
 
@@ -37,7 +38,41 @@ static void reap(struct daq_chan *chan)
 	}
 }
 
-/* No event tells that the card is done with a frame, but the rate says about when. */
+/* Descriptors of the longest frame: played segments may meet inside a page. */
+uint32_t daq_output__frame_descs(const struct daq_pool *pool)
+{
+	return 2 * pool->slot_heads + pool->slot_pages;
+}
+
+static uint32_t held_frames(const struct daq_chan *chan)
+{
+	return chan->record_count - chan->free_record_count;
+}
+
+/* Whether one more frame than those reserved already can be submitted. */
+static bool has_ring_room(struct daq_chan *chan)
+{
+	uint32_t needed = (held_frames(chan) + 1) * daq_output__frame_descs(&chan->pool);
+
+	return xsk_prod_nb_free(&chan->tx, needed) >= needed;
+}
+
+/* More frames are held than could ever be submitted. */
+static bool holds_all(const struct daq_chan *chan)
+{
+	uint32_t held = held_frames(chan);
+
+	return held + 1 == chan->record_count ||
+	       (held + 1) * daq_output__frame_descs(&chan->pool) > chan->tx.size;
+}
+
+/* The kernel calls a socket writable when its ring is at most half full. */
+static bool is_writable(struct daq_chan *chan)
+{
+	return xsk_prod_nb_free(&chan->tx, chan->tx.size) >= chan->tx.size / 2;
+}
+
+/* While the ring is not full no event tells that a frame is over, but the rate says about when. */
 static int pause_ms(const struct daq_chan *chan)
 {
 	const struct daq_format *format = &chan->format;
@@ -49,20 +84,38 @@ static int pause_ms(const struct daq_chan *chan)
 	return ms < MAX_PAUSE_MS ? ms : MAX_PAUSE_MS;
 }
 
+static int sleep_for_card(struct daq_chan *chan, bool for_ring, int timeout_ms)
+{
+	struct pollfd fds[2] = {
+		{ .fd = chan->link_fd, .events = POLLIN },
+		{ .fd = xsk_socket__fd(chan->xsk), .events = POLLOUT },
+	};
+
+	chan->stats.syscalls++;
+	if (poll(fds, for_ring ? 2 : 1, timeout_ms) < 0)
+		return daq_error(-errno, "waiting for the card: %m");
+	if (fds[0].revents)
+		daq_link__update(chan);
+	if (fds[1].revents)
+		chan->stats.wakeups++;
+	return 1;
+}
+
 /* Sleeps until the card may have made progress: 1: look again, 0: timeout, or an error. */
 static int wait_for_card(struct daq_chan *chan, int64_t start, int timeout_ms)
 {
 	int remaining = daq_remaining_ms(start, timeout_ms);
 	int pause = pause_ms(chan);
 	int ret = daq_chan__link_error(chan);
+	bool for_ring;
 
 	if (ret || !remaining)
 		return ret;
-	if (remaining < 0 || remaining > pause)
-		remaining = pause;
 	daq_socket__kick_tx(chan);
-	ret = daq_wait(chan->epfd, remaining);
-	return ret < 0 ? ret : 1;
+	for_ring = !is_writable(chan);
+	if (!for_ring && (remaining < 0 || remaining > pause))
+		remaining = pause;
+	return sleep_for_card(chan, for_ring, remaining);
 }
 
 static void lend(struct daq_chan *chan, struct daq_frame *frame, uint32_t slot, size_t len)
@@ -99,13 +152,13 @@ int daq_chan__reserve(struct daq_chan *chan, size_t len, struct daq_frame *frame
 				 len, chan->number, chan->format.frame_bytes);
 	for (;;) {
 		reap(chan);
-		if (daq_pool__take(&chan->pool, &slot)) {
+		if (has_ring_room(chan) && daq_pool__take(&chan->pool, &slot)) {
 			lend(chan, frame, slot, len);
 			return 1;
 		}
-		if (chan->free_record_count == 1)
-			return daq_error(-ENOBUFS, "all %u frames of channel %u are held: submit some",
-					 chan->record_count - 1, chan->number);
+		if (holds_all(chan))
+			return daq_error(-ENOBUFS, "all %u frames that channel %u has room for are held: submit some",
+					 held_frames(chan), chan->number);
 		ret = wait_for_card(chan, start, timeout_ms);
 		if (ret <= 0)
 			return ret;
@@ -148,7 +201,7 @@ static void send_chunk(struct daq_chan *chan, uint64_t addr, uint32_t len, uint3
 	struct xdp_desc *desc;
 	uint32_t index = 0;
 
-	/* cannot fail: the ring is large enough for every frame there is */
+	/* cannot fail: there was room when the frame was reserved */
 	xsk_ring_prod__reserve(&chan->tx, 1, &index);
 	desc = xsk_ring_prod__tx_desc(&chan->tx, index);
 	desc->addr = addr;
@@ -229,9 +282,7 @@ int daq_output__release(struct daq_chan *chan, struct daq_frame *frame)
 /* Reserved frames are neither with the card nor free. */
 static bool drained(const struct daq_chan *chan)
 {
-	uint32_t held = chan->record_count - chan->free_record_count;
-
-	return chan->pool.free_count + held == chan->pool.slots;
+	return chan->pool.free_count + held_frames(chan) == chan->pool.slots;
 }
 
 int daq_chan__drain(struct daq_chan *chan, int timeout_ms)

@@ -56,8 +56,7 @@ static uint32_t max_descriptors(const struct daq_chan *chan)
 
 	if (chan->direction == DAQ_INPUT)
 		return pool->chunks;
-	/* played segments may meet inside a page, which then takes two */
-	return pool->chunks + pool->slots * pool->slot_heads;
+	return pool->slots * daq_output__frame_descs(pool);
 }
 
 /* A ring from the kernel, with room for everything: it cannot overflow. */
@@ -73,6 +72,20 @@ static uint32_t from_kernel(const struct daq_chan *chan)
 static uint32_t to_kernel(const struct daq_chan *chan)
 {
 	return ring_size(2 * max_descriptors(chan));
+}
+
+/*
+ * With a low watermark most of what there is to play is with the card, so that the
+ * ring is full, and the socket not writable, until the card wants more.
+ */
+static uint32_t tx_ring(const struct daq_chan *chan)
+{
+	const struct daq_pool *pool = &chan->pool;
+	uint32_t frames = pool->slots / 4 > 2 ? pool->slots / 4 : 2;
+
+	if (chan->direction == DAQ_OUTPUT && chan->format.output_low)
+		return ring_size(frames * daq_output__frame_descs(pool));
+	return to_kernel(chan);
 }
 
 static int create_umem(struct daq_chan *chan)
@@ -123,7 +136,7 @@ static int bind_socket(struct daq_chan *chan, enum daq_mode mode)
 	bool input = chan->direction == DAQ_INPUT;
 	struct xsk_socket_config config = {
 		.rx_size = from_kernel(chan),
-		.tx_size = to_kernel(chan),
+		.tx_size = tx_ring(chan),
 		.libxdp_flags = XSK_LIBXDP_FLAGS__INHIBIT_PROG_LOAD,
 		.bind_flags = XDP_USE_NEED_WAKEUP | XDP_USE_SG,
 	};

@@ -64,9 +64,11 @@ static void json_channel(unsigned int channel, const struct daq_format *format)
 	       channel ? "," : "", channel, format->queue, source_name(format->source));
 	if (format->source == DAQ_SOURCE_LOOPBACK)
 		printf("\"loop_from\": %u, ", format->loop_from);
-	printf("\"sample_bytes\": %u, \"segment_bytes\": %u, \"frame_bytes\": %u, \"line_bytes\": %u, \"rate\": %" PRIu64 "}",
+	printf("\"sample_bytes\": %u, \"segment_bytes\": %u, \"frame_bytes\": %u, \"line_bytes\": %u, \"rate\": %" PRIu64 ", "
+	       "\"output_low\": %u, \"underruns\": %" PRIu64 ", \"underrun_sample\": %" PRIu64 "}",
 	       format->sample_bytes, format->segment_bytes, format->frame_bytes,
-	       format->line_bytes, format->rate);
+	       format->line_bytes, format->rate, format->output_low, format->underruns,
+	       format->underrun_sample);
 }
 
 static int print_channels(struct daq_card *card, bool json)

@@ -41,6 +41,7 @@ struct stream {
 	off_t size;
 	off_t position;
 	uint64_t rounds;	/* still to play, this one included */
+	uint64_t underruns;	/* of the card before */
 };
 
 struct play {
@@ -100,6 +101,7 @@ static int open_stream(struct play *play, struct stream *stream)
 	if (daq_chan__open(play->card, stream->channel, &opts, &stream->chan) < 0)
 		return library_failure();
 	stream->rounds = play->loop;
+	stream->underruns = daq_chan__format(stream->chan)->underruns;
 	return check_fit(play, stream);
 }
 
@@ -252,19 +254,31 @@ static int drain_all(struct play *play)
 	return interrupted ? failure("interrupted") : EXIT_OK;
 }
 
+/* Times that the card had nothing to play since the channel was opened. */
+static uint64_t count_underruns(const struct play *play, const struct stream *stream)
+{
+	struct daq_format now;
+
+	if (daq_card__format(play->card, stream->channel, &now) < 0)
+		return 0;
+	return now.underruns - stream->underruns;
+}
+
 static void print_summary(const struct play *play, double seconds)
 {
 	struct daq_chan_stats stats;
 	unsigned int i;
 
-	printf("%3s %10s %14s %9s %9s\n", "CH", "FRAMES", "BYTES", "MB/S", "ZERO-COPY");
+	printf("%3s %10s %14s %9s %9s %9s\n", "CH", "FRAMES", "BYTES", "MB/S", "ZERO-COPY",
+	       "UNDERRUNS");
 	for (i = 0; i < play->count; i++) {
 		const struct stream *stream = &play->streams[i];
 
 		daq_chan__stats(stream->chan, &stats, sizeof(stats));
-		printf("%3u %10" PRIu64 " %14" PRIu64 " %9.1f %9s\n", stream->channel,
+		printf("%3u %10" PRIu64 " %14" PRIu64 " %9.1f %9s %9" PRIu64 "\n", stream->channel,
 		       stats.frames, stats.bytes, stats.bytes / seconds / 1e6,
-		       daq_chan__zero_copy(stream->chan) ? "yes" : "no");
+		       daq_chan__zero_copy(stream->chan) ? "yes" : "no",
+		       count_underruns(play, stream));
 	}
 }
 
@@ -283,9 +297,11 @@ static void json_summary(const struct play *play, double seconds)
 		printf("    {\"channel\": %u, \"file\": ", stream->channel);
 		json_string(stdout, stream->file);
 		printf(", \"zero_copy\": %s, \"frames\": %" PRIu64 ", \"segments\": %" PRIu64
-		       ", \"bytes\": %" PRIu64 ", \"tx_invalid_descs\": %" PRIu64 "}%s\n",
+		       ", \"bytes\": %" PRIu64 ", \"tx_invalid_descs\": %" PRIu64
+		       ", \"underruns\": %" PRIu64 ", \"wakeups\": %" PRIu64 "}%s\n",
 		       daq_chan__zero_copy(stream->chan) ? "true" : "false", stats.frames,
 		       stats.segments, stats.bytes, stats.tx_invalid_descs,
+		       count_underruns(play, stream), stats.wakeups,
 		       i + 1 < play->count ? "," : "");
 	}
 	puts("  ]\n}");

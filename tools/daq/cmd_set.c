@@ -18,6 +18,8 @@ static const char help[] =
 	"      --frame SIZE         one frame\n"
 	"      --line SIZE          one line of a video frame\n"
 	"  -r, --rate HZ            samples per second\n"
+	"      --output-low COUNT   a sleeping writer wakes when so many descriptors\n"
+	"                           are left to play; 0: as soon as there is room\n"
 	"      --fps RATE           frames per second, instead of --rate\n"
 	"\n"
 	"Examples:\n"
@@ -27,7 +29,7 @@ static const char help[] =
 	"      --segment 60k --frame 4147200 --fps 30\n"
 	"  daq set daq0 --channel 2 --source loopback:3\n";
 
-enum { OPT_SAMPLE = 256, OPT_SEGMENT, OPT_FRAME, OPT_LINE, OPT_FPS };
+enum { OPT_SAMPLE = 256, OPT_SEGMENT, OPT_FRAME, OPT_LINE, OPT_FPS, OPT_LOW };
 
 struct change {
 	uint64_t channels;
@@ -74,6 +76,17 @@ static bool set_rate(struct change *change, const char *text)
 	return parse_count(text, &change->format.rate) && change->format.rate > 0;
 }
 
+static bool set_output_low(struct change *change, const char *text)
+{
+	uint64_t value;
+
+	if (!parse_count(text, &value) || value > UINT32_MAX)
+		return false;
+	change->format.output_low = value;
+	change->mask |= DAQ_FORMAT_OUTPUT_LOW;
+	return true;
+}
+
 static bool take_option(struct change *change, int option, const char *text)
 {
 	struct daq_format *format = &change->format;
@@ -93,6 +106,8 @@ static bool take_option(struct change *change, int option, const char *text)
 		return set_bytes(change, text, &format->frame_bytes, DAQ_FORMAT_FRAME_BYTES);
 	case OPT_LINE:
 		return set_bytes(change, text, &format->line_bytes, DAQ_FORMAT_LINE_BYTES);
+	case OPT_LOW:
+		return set_output_low(change, text);
 	default:
 		return parse_seconds(text, &change->fps);
 	}
@@ -166,6 +181,7 @@ int cmd_set(int argc, char **argv)
 		{ "frame", required_argument, NULL, OPT_FRAME },
 		{ "line", required_argument, NULL, OPT_LINE },
 		{ "rate", required_argument, NULL, 'r' },
+		{ "output-low", required_argument, NULL, OPT_LOW },
 		{ "fps", required_argument, NULL, OPT_FPS },
 		{ "help", no_argument, NULL, 'h' },
 		{ 0 }

@@ -7,7 +7,7 @@ _daq() {
 
 	local -A options=(
 		[list]="--json --help"
-		[set]="--channel --source --sample-bytes --segment --frame --line --rate --fps --help"
+		[set]="--channel --source --sample-bytes --segment --frame --line --rate --fps --output-low --help"
 		[cable]="--help"
 		[capture]="--output --channel --frames --duration --until-last --buffer --copy
 			--zero-copy --allow-loss --json --quiet --help"
