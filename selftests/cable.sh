@@ -19,9 +19,9 @@ ping_far() {
 begin
 trap 'ip netns del "$far" 2>/dev/null; clean_up' EXIT
 
-make_card daqt0 2 && make_card daqt1 3
+make_card daqt0 2 && make_card daqt1 2
 check 'cable: two cards' daq cable daqt0 daqt1
-matches 'cable: every input listens' "$(daq list)" '*cable*cable*cable*cable*cable*'
+matches 'cable: every input listens' "$(daq list)" '*cable*cable*cable*cable*'
 refused 'cable: not to itself' 1 '*needs two cards*' daq cable daqt0 daqt0
 refused 'cable: not to another interface' 1 '*lo is not a DAQ card*' daq cable daqt0 lo
 make_card daqt2 2

@@ -292,30 +292,32 @@ u64 steer_malformed(unsigned int channel)
 	return sum;
 }
 
+unsigned int bare_metadata_len;
+
 static void create_umem(struct bare *bare)
 {
-	struct xsk_umem_config config = {
-		.fill_size = 2 * CHUNKS, .comp_size = CHUNKS, .frame_size = CHUNK,
-	};
-	int err;
+	DECLARE_LIBXDP_OPTS(xsk_umem_opts, opts, .size = CHUNKS * CHUNK, .fill_size = 2 * CHUNKS,
+		    .comp_size = 2 * CHUNKS, .frame_size = CHUNK,
+		    .flags = bare_metadata_len ? XDP_UMEM_TX_METADATA_LEN : 0,
+		    .tx_metadata_len = bare_metadata_len);
 
 	bare->memory = mmap(NULL, CHUNKS * CHUNK, PROT_READ | PROT_WRITE,
 			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
 	if (bare->memory == MAP_FAILED)
 		ktap_die("mmap: %m");
-	err = xsk_umem__create(&bare->umem, bare->memory, CHUNKS * CHUNK, &bare->fill,
-			       &bare->completion, &config);
-	if (err)
-		ktap_die("xsk_umem__create: %s", strerror(-err));
+	bare->umem = xsk_umem__create_opts(bare->memory, &bare->fill, &bare->completion, &opts);
+	if (!bare->umem)
+		ktap_die("xsk_umem__create_opts: %m");
 	bare->owner = true;
 }
 
 unsigned int bare_rx_size = 2 * CHUNKS;
+unsigned int bare_tx_size = CHUNKS;
 
 int bare_open(struct bare *bare, unsigned int queue, unsigned int bind_flags, struct bare *with)
 {
 	struct xsk_socket_config config = {
-		.rx_size = bare_rx_size, .tx_size = CHUNKS,
+		.rx_size = bare_rx_size, .tx_size = bare_tx_size,
 		.libxdp_flags = XSK_LIBXDP_FLAGS__INHIBIT_PROG_LOAD,
 		.bind_flags = bind_flags,
 	};
@@ -370,6 +372,35 @@ void bare_post_range(struct bare *bare, unsigned int from, unsigned int count)
 		addr = (u64)from * CHUNK;
 		bare_post(bare, &addr, 1);
 	}
+}
+
+void bare_send(struct bare *bare, u64 addr, u32 len, u32 options)
+{
+	struct xdp_desc *desc;
+	u32 index;
+
+	if (xsk_ring_prod__reserve(&bare->tx, 1, &index) != 1)
+		ktap_die("the TX ring is full");
+	desc = xsk_ring_prod__tx_desc(&bare->tx, index);
+	desc->addr = addr;
+	desc->len = len;
+	desc->options = options;
+	xsk_ring_prod__submit(&bare->tx, 1);
+}
+
+void bare_kick_tx(struct bare *bare)
+{
+	sendto(xsk_socket__fd(bare->xsk), NULL, 0, MSG_DONTWAIT, NULL, 0);
+}
+
+unsigned int bare_completed(struct bare *bare)
+{
+	unsigned int n;
+	u32 index;
+
+	n = xsk_ring_cons__peek(&bare->completion, 2 * CHUNKS, &index);
+	xsk_ring_cons__release(&bare->completion, n);
+	return n;
 }
 
 void bare_kick(struct bare *bare)

@@ -10,6 +10,7 @@
 #include <linux/if_xdp.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <xdp/libxdp.h>
 #include <xdp/xsk.h>
 #include "ktap.h"
 
@@ -84,8 +85,11 @@ void steer_channel(unsigned int channel, const struct bare *bare);
 /* What a steering counter is, over all CPUs: DAQ_MAX_CHANNELS: of packets that name none. */
 u64 steer_malformed(unsigned int channel);
 
-/* Size of the RX ring of the next socket to be opened. */
+/* Sizes of the rings of the next socket to be opened. */
 extern unsigned int bare_rx_size;
+extern unsigned int bare_tx_size;
+/* Of its TX metadata; 0: none. */
+extern unsigned int bare_metadata_len;
 
 /* Opens a socket with memory of its own, or that of @with: 0 or a negative errno. */
 int bare_open(struct bare *bare, unsigned int queue, unsigned int bind_flags, struct bare *with);
@@ -93,6 +97,11 @@ void bare_close(struct bare *bare);
 void bare_post(struct bare *bare, const u64 *addrs, unsigned int count);
 void bare_post_range(struct bare *bare, unsigned int from, unsigned int count);
 void bare_kick(struct bare *bare);
+/* One descriptor to send, and telling the driver of them. */
+void bare_send(struct bare *bare, u64 addr, u32 len, u32 options);
+void bare_kick_tx(struct bare *bare);
+/* Takes everything out of the completion ring: how many there were. */
+unsigned int bare_completed(struct bare *bare);
 bool bare_zero_copy(const struct bare *bare);
 
 /* A packet as its descriptors. */

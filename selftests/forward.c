@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Packets that XDP programs send: back where they came from, from pages and from the
+ * chunks of a zero-copy socket, and from another interface. The far end of a cable
+ * looks at what comes out.
+ */
+#include <arpa/inet.h>
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <linux/bpf.h>
+#include <linux/if_ether.h>
+#include <linux/if_link.h>
+#include <linux/if_packet.h>
+#include <net/if.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include "guest.h"
+
+#define FAR		"daqtfar"
+#define VETH		"daqtv0"
+#define VETH_FAR	"daqtv1"
+#define PROTO		0x9000
+#define MTU		9000
+
+static const unsigned int sizes[] = { 60, 1500, 3400, 3500, 4096, 9014 };
+
+static int load(const struct bpf_insn *insns, unsigned int count)
+{
+	LIBBPF_OPTS(bpf_prog_load_opts, opts, .prog_flags = BPF_F_XDP_HAS_FRAGS);
+	int fd = bpf_prog_load(BPF_PROG_TYPE_XDP, "forward", "GPL", insns, count, &opts);
+
+	if (fd < 0)
+		ktap_die("cannot load a program: %m");
+	return fd;
+}
+
+static int send_back_program(void)
+{
+	struct bpf_insn insns[] = {
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = XDP_TX },
+		{ .code = BPF_JMP | BPF_EXIT },
+	};
+
+	return load(insns, 2);
+}
+
+static int redirect_program(unsigned int ifindex)
+{
+	struct bpf_insn insns[] = {
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_1, .imm = ifindex },
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_2, .imm = 0 },
+		{ .code = BPF_JMP | BPF_CALL, .imm = BPF_FUNC_redirect },
+		{ .code = BPF_JMP | BPF_EXIT },
+	};
+
+	return load(insns, 4);
+}
+
+static void attach(const char *ifname, int fd)
+{
+	if (bpf_xdp_attach(if_nametoindex(ifname), fd, XDP_FLAGS_DRV_MODE, NULL))
+		ktap_die("cannot attach a program to %s: %m", ifname);
+}
+
+static int open_packets(const char *ifname)
+{
+	struct sockaddr_ll addr = {
+		.sll_family = AF_PACKET, .sll_protocol = htons(PROTO),
+		.sll_ifindex = if_nametoindex(ifname),
+	};
+	int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, htons(PROTO));
+
+	if (fd < 0 || bind(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0)
+		ktap_die("packet socket on %s: %m", ifname);
+	return fd;
+}
+
+static void make_packet(u8 *packet, unsigned int size, unsigned int seed)
+{
+	struct ethhdr *eth = (void *)packet;
+	unsigned int i;
+
+	for (i = 0; i < size; i++)
+		packet[i] = i * 7 + i / 256 + seed;
+	memset(eth->h_dest, 0xff, ETH_ALEN);
+	memset(eth->h_source, 2, ETH_ALEN);
+	eth->h_proto = htons(PROTO);
+}
+
+/* Sends at one place, looks at another: how many packets came as they were sent. */
+static unsigned int exchange(int from, int to, unsigned int rounds)
+{
+	unsigned int round, i, right = 0;
+	u8 out[16384], in[16384];
+	int len;
+
+	for (round = 0; round < rounds; round++) {
+		for (i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
+			make_packet(out, sizes[i], round);
+			packet_send(from, out, sizes[i]);
+			len = packet_receive(to, in, sizeof(in), 5000);
+			if (len == (int)sizes[i] && memcmp(in, out, len) == 0)
+				right++;
+			else
+				printf("# packet of %u bytes: %d came\n", sizes[i], len);
+		}
+	}
+	return right;
+}
+
+#define ROUNDS	20
+#define ALL	(ROUNDS * sizeof(sizes) / sizeof(*sizes))
+
+static void test_send_back(int far)
+{
+	struct bare bare;
+	unsigned int i;
+	int err;
+
+	attach(card_ifname(1), send_back_program());
+	ktap_eq(exchange(far, far, ROUNDS), ALL, "send back: from pages, of one to three buffers");
+
+	err = bare_open(&bare, 0, XDP_ZEROCOPY | XDP_USE_SG | XDP_USE_NEED_WAKEUP, NULL);
+	if (err)
+		ktap_die("bind: %s", strerror(-err));
+	/* so few that they have to go round many times */
+	bare_post_range(&bare, 0, 80);
+	bare_kick(&bare);
+	ktap_eq(exchange(far, far, ROUNDS), ALL, "send back: from a socket's chunks");
+	i = stat_of(stats_read(), "ch0_xdp_tx");
+	ktap_eq(i, 2 * ALL, "send back: counted as sent by XDP");
+	ktap_eq(stats_missing(stats_read(), 0), 0, "send back: nothing is missing in the account");
+	bare_close(&bare);
+	ktap_eq(exchange(far, far, 2), ALL / ROUNDS * 2, "send back: from pages again");
+	attach(card_ifname(1), -1);
+}
+
+/* A socket that leaves while its chunks are on their way out. */
+static void test_leave(int far)
+{
+	unsigned int i, j, bad = 0;
+	struct bare bare;
+	u8 packet[9014];
+
+	attach(card_ifname(1), send_back_program());
+	make_packet(packet, sizeof(packet), 0);
+	for (i = 0; i < 50; i++) {
+		if (bare_open(&bare, 0, XDP_ZEROCOPY | XDP_USE_SG | XDP_USE_NEED_WAKEUP, NULL))
+			bad++;
+		bare_post_range(&bare, 0, 200);
+		bare_kick(&bare);
+		for (j = 0; j < 20; j++)
+			packet_send(far, packet, sizeof(packet));
+		bare_close(&bare);
+	}
+	ktap_eq(bad, 0, "leave: 50 sockets come and go while packets are sent back");
+	while (packet_receive(far, packet, sizeof(packet), 300) > 0)
+		;
+	ktap_eq(exchange(far, far, 1), ALL / ROUNDS, "leave: the queue works as before");
+	attach(card_ifname(1), -1);
+}
+
+static void test_redirect(int far)
+{
+	u64 before = stat_of(stats_read(), "ch0_played");
+	int near = open_packets(VETH_FAR);
+
+	attach(VETH, redirect_program(if_nametoindex(card_ifname(1))));
+	ktap_eq(exchange(near, far, ROUNDS), ALL, "redirect: from another interface to the output");
+	ktap_eq(stat_of(stats_read(), "ch0_played") - before, ALL, "redirect: counted as played");
+	card_up(false);
+	packet_send(near, (u8[60]){ 0 }, 60);
+	ktap_ok(card_up(true), "redirect: an interface that is down takes nothing, and comes back");
+	pause_ms(500);
+	ktap_eq(exchange(near, far, 1), ALL / ROUNDS, "redirect: as before");
+	close(near);
+}
+
+static void remove_others(void)
+{
+	shell("ip link del %s; ip link del %s", FAR, VETH);
+}
+
+int main(void)
+{
+	int far;
+
+	ktap_begin();
+	card_ifname(1);
+	atexit(remove_others);
+	if (shell("ip link add %s type daq && ip link add %s type veth peer name %s && "
+		  "daq cable %s %s && "
+		  "for i in %s %s %s %s; do ip link set $i mtu %u up || exit; done; sleep 1", FAR, VETH,
+		  VETH_FAR, card_ifname(1), FAR, card_ifname(1), FAR, VETH, VETH_FAR, MTU))
+		ktap_die("cannot set up the far end");
+	far = open_packets(FAR);
+	test_send_back(far);
+	test_leave(far);
+	test_redirect(far);
+	return ktap_end();
+}
