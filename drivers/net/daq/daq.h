@@ -72,7 +72,6 @@ enum daq_rx_count {
  * struct daq_rx_stats - what became of a channel's segments
  * @syncp: protects the rest
  * @count: segments and packets, by enum daq_rx_count
- * @bytes: of those delivered: to a socket, the stack or back out
  * @frames: delivered segments that ended a frame
  *
  * Written by the NAPI context of the one queue that serves the channel, and
@@ -81,14 +80,15 @@ enum daq_rx_count {
 struct daq_rx_stats {
 	struct u64_stats_sync syncp;
 	u64_stats_t count[DAQ_RX_COUNTS];
-	u64_stats_t bytes;
 	u64_stats_t frames;
 };
 
 /**
  * struct daq_queue_stats - what a queue's driver side did
- * @syncp: protects @polls, @flushes and @duplicates
+ * @syncp: protects the rx members, @polls, @flushes and @duplicates
  * @irqs: interrupts
+ * @rx_packets: packets delivered: to a socket, the stack or back out
+ * @rx_bytes: their bytes
  * @polls: NAPI polls
  * @flushes: polls that handed data to sockets, one wake-up each at most
  * @duplicates: fill ring entries refused: chunk already with the card
@@ -102,6 +102,8 @@ struct daq_rx_stats {
  */
 struct daq_queue_stats {
 	struct u64_stats_sync syncp;
+	u64_stats_t rx_packets;
+	u64_stats_t rx_bytes;
 	u64_stats_t polls;
 	u64_stats_t flushes;
 	u64_stats_t duplicates;
@@ -292,6 +294,38 @@ void daq_queue_free(struct daq_queue *q);
 void daq_queue_start(struct daq_queue *q);
 void daq_queue_stop(struct daq_queue *q);
 int daq_poll(struct napi_struct *napi, int budget);
+
+/* daq_stats.c */
+extern const struct netdev_stat_ops daq_stat_ops;
+
+/**
+ * struct daq_chan_counts - a channel's counters at one moment
+ * @count: segments and packets, by enum daq_rx_count
+ * @frames: delivered segments that ended a frame
+ */
+struct daq_chan_counts {
+	u64 count[DAQ_RX_COUNTS];
+	u64 frames;
+};
+
+/* A queue's counters at one moment, see struct daq_queue_stats. */
+struct daq_queue_counts {
+	u64 rx_packets;
+	u64 rx_bytes;
+	u64 polls;
+	u64 flushes;
+	u64 duplicates;
+	u64 tx_packets;
+	u64 tx_bytes;
+	u64 tx_dropped;
+};
+
+void daq_read_chan_counts(const struct daq_chan *chan,
+			  struct daq_chan_counts *counts);
+void daq_read_queue_counts(const struct daq_queue *q,
+			   struct daq_queue_counts *counts);
+void daq_get_stats64(struct net_device *netdev,
+		     struct rtnl_link_stats64 *stats);
 
 /* daq_chan.c */
 void daq_chan_start(struct daq_card *card, u32 channel);

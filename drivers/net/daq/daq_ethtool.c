@@ -88,35 +88,29 @@ static void daq_get_strings(struct net_device *netdev, u32 sset, u8 *data)
 
 static u64 *daq_put_chan_stats(u64 *data, struct daq_card *card, u32 channel)
 {
-	const struct daq_rx_stats *stats = &card->chans[channel].stats;
-	unsigned int start;
+	struct daq_chan_counts counts;
 	u32 i;
 
 	for (i = 0; i < ARRAY_SIZE(daq_card_counters); i++)
 		*data++ = daq_chan_read64(card, channel,
 					  daq_card_counters[i].reg);
-	do {
-		start = u64_stats_fetch_begin(&stats->syncp);
-		for (i = 0; i < DAQ_RX_COUNTS; i++)
-			data[i] = u64_stats_read(&stats->count[i]);
-		data[i] = u64_stats_read(&stats->frames);
-	} while (u64_stats_fetch_retry(&stats->syncp, start));
-	return data + DAQ_RX_COUNTS + 1;
+	daq_read_chan_counts(&card->chans[channel], &counts);
+	memcpy(data, counts.count, sizeof(counts.count));
+	data += DAQ_RX_COUNTS;
+	*data++ = counts.frames;
+	return data;
 }
 
 static u64 *daq_put_queue_stats(u64 *data, struct daq_queue *q)
 {
-	const struct daq_queue_stats *stats = &q->stats;
-	unsigned int start;
+	struct daq_queue_counts counts;
 
-	*data++ = atomic64_read(&stats->irqs);
-	do {
-		start = u64_stats_fetch_begin(&stats->syncp);
-		data[0] = u64_stats_read(&stats->polls);
-		data[1] = u64_stats_read(&stats->flushes);
-		data[2] = u64_stats_read(&stats->duplicates);
-	} while (u64_stats_fetch_retry(&stats->syncp, start));
-	return data + 3;
+	daq_read_queue_counts(q, &counts);
+	*data++ = atomic64_read(&q->stats.irqs);
+	*data++ = counts.polls;
+	*data++ = counts.flushes;
+	*data++ = counts.duplicates;
+	return data;
 }
 
 static void daq_get_ethtool_stats(struct net_device *netdev,

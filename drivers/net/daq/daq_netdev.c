@@ -60,72 +60,6 @@ static int daq_stop(struct net_device *netdev)
 	return 0;
 }
 
-static void daq_add_rx_stats(struct rtnl_link_stats64 *stats,
-			     struct daq_card *card, u32 channel)
-{
-	const struct daq_rx_stats *rx = &card->chans[channel].stats;
-	u64 count[DAQ_RX_COUNTS], bytes, too_long;
-	unsigned int start;
-	int i;
-
-	do {
-		start = u64_stats_fetch_begin(&rx->syncp);
-		for (i = 0; i < DAQ_RX_COUNTS; i++)
-			count[i] = u64_stats_read(&rx->count[i]);
-		bytes = u64_stats_read(&rx->bytes);
-	} while (u64_stats_fetch_retry(&rx->syncp, start));
-
-	for (i = 0; i < DAQ_RX_DROP_XDP; i++)
-		stats->rx_packets += count[i];
-	stats->rx_bytes += bytes;
-	for (i = DAQ_RX_DROP_XDP; i < DAQ_RX_COUNTS; i++)
-		if (i != DAQ_RX_DROP_BAD_DESC)
-			stats->rx_dropped += count[i];
-
-	too_long = daq_chan_read64(card, channel, DAQ_CHAN_TOO_LONG);
-	stats->rx_length_errors += too_long;
-	stats->rx_errors += too_long + count[DAQ_RX_DROP_BAD_DESC];
-	stats->rx_missed_errors += daq_chan_read64(card, channel,
-						   DAQ_CHAN_NO_BUFFER);
-}
-
-static void daq_add_tx_stats(struct rtnl_link_stats64 *stats,
-			     struct daq_card *card, u32 queue)
-{
-	const struct daq_queue_stats *tx = &card->queues[queue].stats;
-	u64 packets, bytes, dropped;
-	unsigned int start;
-
-	do {
-		start = u64_stats_fetch_begin(&tx->tx_syncp);
-		packets = u64_stats_read(&tx->tx_packets);
-		bytes = u64_stats_read(&tx->tx_bytes);
-		dropped = u64_stats_read(&tx->tx_dropped);
-	} while (u64_stats_fetch_retry(&tx->tx_syncp, start));
-
-	stats->tx_packets += packets;
-	stats->tx_bytes += bytes;
-	stats->tx_dropped += dropped;
-	stats->tx_errors += daq_chan_read64(card, queue, DAQ_CHAN_TX_BAD);
-}
-
-/*
- * Every segment that the card produced is in one of rx_packets, rx_dropped,
- * rx_errors and rx_missed_errors. The stack adds to rx_dropped what nobody
- * wanted of what it got, so the exact account is that of ethtool -S.
- */
-static void daq_get_stats64(struct net_device *netdev,
-			    struct rtnl_link_stats64 *stats)
-{
-	struct daq_card *card = netdev_priv(netdev);
-	u32 i;
-
-	for (i = 0; i < card->channels; i++) {
-		daq_add_rx_stats(stats, card, i);
-		daq_add_tx_stats(stats, card, i);
-	}
-}
-
 static bool daq_mtu_fits_pool(const struct xsk_buff_pool *pool, u32 mtu)
 {
 	u32 bufs = pool->umem->flags & XDP_UMEM_SG_FLAG ? DAQ_SEG_BUFS : 1;
@@ -216,6 +150,7 @@ void daq_setup(struct net_device *netdev)
 	netdev->netdev_ops = &daq_netdev_ops;
 	netdev->ethtool_ops = &daq_ethtool_ops;
 	netdev->xsk_tx_metadata_ops = &daq_tx_metadata_ops;
+	netdev->stat_ops = &daq_stat_ops;
 	netdev->priv_flags &= ~IFF_TX_SKB_SHARING;
 	/* Nobody is out there to talk IPv6 with. */
 	netdev->priv_flags |= IFF_LIVE_ADDR_CHANGE | IFF_NO_ADDRCONF;

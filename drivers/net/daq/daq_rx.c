@@ -41,16 +41,29 @@ static u32 daq_rx_waiting(const struct daq_rx_ring *rx)
 	return rx->posted - rx->taken;
 }
 
+static bool daq_delivered(enum daq_rx_count what)
+{
+	return what < DAQ_RX_DROP_XDP;
+}
+
 static void daq_rx_count(struct daq_rx_stats *stats, enum daq_rx_count what,
-			 u32 len, bool eof)
+			 bool eof)
 {
 	u64_stats_update_begin(&stats->syncp);
 	u64_stats_inc(&stats->count[what]);
-	if (what < DAQ_RX_DROP_XDP) {
-		u64_stats_add(&stats->bytes, len);
-		if (eof)
-			u64_stats_inc(&stats->frames);
-	}
+	if (eof && daq_delivered(what))
+		u64_stats_inc(&stats->frames);
+	u64_stats_update_end(&stats->syncp);
+}
+
+static void daq_count_poll(struct daq_queue_stats *stats, u32 packets,
+			   u32 bytes, bool flushed)
+{
+	u64_stats_update_begin(&stats->syncp);
+	u64_stats_add(&stats->rx_packets, packets);
+	u64_stats_add(&stats->rx_bytes, bytes);
+	if (flushed)
+		u64_stats_inc(&stats->flushes);
 	u64_stats_update_end(&stats->syncp);
 }
 
@@ -255,16 +268,17 @@ static bool daq_read_cmpl(struct daq_queue *q, struct daq_rx_segment *seg)
  * Go past a completion that cannot be trusted. Its buffers are lost to the
  * ring only if even their number is nonsense.
  */
-static void daq_skip_segment(struct daq_queue *q, struct daq_rx_segment *seg)
+static enum daq_rx_count daq_skip_segment(struct daq_queue *q,
+					  const struct daq_rx_segment *seg)
 {
 	if (seg->bufs <= DAQ_SEG_BUFS && seg->bufs <= daq_rx_waiting(&q->rx)) {
 		daq_free_bufs(q, seg->bufs);
 		q->rx.taken += seg->bufs;
 	}
-	daq_rx_count(seg->stats, DAQ_RX_DROP_BAD_DESC, seg->len, seg->eof);
 	net_warn_ratelimited("%s: queue %u: bad completion, %u bytes in %u buffers\n",
 			     q->card->netdev->name, q->index, seg->len,
 			     seg->bufs);
+	return DAQ_RX_DROP_BAD_DESC;
 }
 
 /* Link buffer @page of a packet behind its first one. */
@@ -550,6 +564,7 @@ int daq_rx_poll(struct daq_queue *q, int budget)
 	struct bpf_prog *prog = rcu_dereference_bh(q->card->xdp_prog);
 	u32 reported = le32_to_cpu(READ_ONCE(q->status->rx));
 	struct daq_rx_ring *rx = &q->rx;
+	u32 packets = 0, bytes = 0;
 	int work = 0;
 	u32 done = 0;
 
@@ -559,23 +574,24 @@ int daq_rx_poll(struct daq_queue *q, int budget)
 
 	while (rx->seen != reported && work < budget) {
 		struct daq_rx_segment seg;
+		enum daq_rx_count what;
 
 		if (daq_read_cmpl(q, &seg))
-			daq_rx_count(seg.stats,
-				     daq_rx_segment(q, prog, &seg, &done),
-				     seg.len, seg.eof);
+			what = daq_rx_segment(q, prog, &seg, &done);
 		else
-			daq_skip_segment(q, &seg);
+			what = daq_skip_segment(q, &seg);
+		daq_rx_count(seg.stats, what, seg.eof);
+		if (daq_delivered(what)) {
+			packets++;
+			bytes += seg.len;
+		}
 		rx->seen++;
 		work += seg.eof;
 	}
 
-	if (done & DAQ_XDP_FLUSH) {
+	if (done & DAQ_XDP_FLUSH)
 		xdp_do_flush();
-		u64_stats_update_begin(&q->stats.syncp);
-		u64_stats_inc(&q->stats.flushes);
-		u64_stats_update_end(&q->stats.syncp);
-	}
+	daq_count_poll(&q->stats, packets, bytes, done & DAQ_XDP_FLUSH);
 	return work;
 }
 
@@ -602,8 +618,7 @@ void daq_rx_drain(struct daq_queue *q)
 		if (channel < q->card->channels &&
 		    q->card->chans[channel].queue == q->index)
 			daq_rx_count(&q->card->chans[channel].stats,
-				     DAQ_RX_DROP_STOPPED,
-				     le32_to_cpu(cmpl->len), false);
+				     DAQ_RX_DROP_STOPPED, false);
 	}
 	daq_free_bufs(q, daq_rx_waiting(rx));
 	rx->taken = rx->posted;

@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Counters: of the whole interface, and of its queues.
+ *
+ * A queue counts what it delivered. What was dropped is counted by channel,
+ * since that is who lost it, and is not broken down by queue.
+ */
+#include <net/netdev_queues.h>
+
+#include "daq.h"
+
+/**
+ * daq_read_chan_counts() - what became of a channel's segments so far
+ * @chan: channel
+ * @counts: gets its counters, which belong together
+ *
+ * Context: any.
+ */
+void daq_read_chan_counts(const struct daq_chan *chan,
+			  struct daq_chan_counts *counts)
+{
+	const struct daq_rx_stats *stats = &chan->stats;
+	unsigned int start;
+	int i;
+
+	do {
+		start = u64_stats_fetch_begin(&stats->syncp);
+		for (i = 0; i < DAQ_RX_COUNTS; i++)
+			counts->count[i] = u64_stats_read(&stats->count[i]);
+		counts->frames = u64_stats_read(&stats->frames);
+	} while (u64_stats_fetch_retry(&stats->syncp, start));
+}
+
+/**
+ * daq_read_queue_counts() - what a queue has done so far
+ * @q: queue
+ * @counts: gets its counters; those of each direction belong together
+ *
+ * Context: any.
+ */
+void daq_read_queue_counts(const struct daq_queue *q,
+			   struct daq_queue_counts *counts)
+{
+	const struct daq_queue_stats *stats = &q->stats;
+	unsigned int start;
+
+	do {
+		start = u64_stats_fetch_begin(&stats->syncp);
+		counts->rx_packets = u64_stats_read(&stats->rx_packets);
+		counts->rx_bytes = u64_stats_read(&stats->rx_bytes);
+		counts->polls = u64_stats_read(&stats->polls);
+		counts->flushes = u64_stats_read(&stats->flushes);
+		counts->duplicates = u64_stats_read(&stats->duplicates);
+	} while (u64_stats_fetch_retry(&stats->syncp, start));
+
+	do {
+		start = u64_stats_fetch_begin(&stats->tx_syncp);
+		counts->tx_packets = u64_stats_read(&stats->tx_packets);
+		counts->tx_bytes = u64_stats_read(&stats->tx_bytes);
+		counts->tx_dropped = u64_stats_read(&stats->tx_dropped);
+	} while (u64_stats_fetch_retry(&stats->tx_syncp, start));
+}
+
+static void daq_add_chan_stats(struct rtnl_link_stats64 *stats,
+			       struct daq_card *card, u32 channel)
+{
+	u64 no_buffer = daq_chan_read64(card, channel, DAQ_CHAN_NO_BUFFER);
+	u64 too_long = daq_chan_read64(card, channel, DAQ_CHAN_TOO_LONG);
+	struct daq_chan_counts counts;
+	u64 bad_desc;
+	int i;
+
+	daq_read_chan_counts(&card->chans[channel], &counts);
+	bad_desc = counts.count[DAQ_RX_DROP_BAD_DESC];
+	for (i = DAQ_RX_DROP_XDP; i < DAQ_RX_COUNTS; i++)
+		stats->rx_dropped += counts.count[i];
+	stats->rx_dropped -= bad_desc;
+	stats->rx_errors += too_long + bad_desc;
+	stats->rx_length_errors += too_long;
+	stats->rx_missed_errors += no_buffer;
+	stats->tx_errors += daq_chan_read64(card, channel, DAQ_CHAN_TX_BAD);
+}
+
+static void daq_add_queue_stats(struct rtnl_link_stats64 *stats,
+				const struct daq_queue *q)
+{
+	struct daq_queue_counts counts;
+
+	daq_read_queue_counts(q, &counts);
+	stats->rx_packets += counts.rx_packets;
+	stats->rx_bytes += counts.rx_bytes;
+	stats->tx_packets += counts.tx_packets;
+	stats->tx_bytes += counts.tx_bytes;
+	stats->tx_dropped += counts.tx_dropped;
+}
+
+/**
+ * daq_get_stats64() - ndo_get_stats64
+ * @netdev: interface
+ * @stats: gets the sums
+ *
+ * Every segment that the card produced is in one of rx_packets, rx_dropped,
+ * rx_errors and rx_missed_errors. The stack adds to rx_dropped what nobody
+ * wanted of what it got, so the exact account is that of ethtool -S.
+ *
+ * Context: any.
+ */
+void daq_get_stats64(struct net_device *netdev,
+		     struct rtnl_link_stats64 *stats)
+{
+	struct daq_card *card = netdev_priv(netdev);
+	u32 i;
+
+	for (i = 0; i < card->channels; i++) {
+		daq_add_chan_stats(stats, card, i);
+		daq_add_queue_stats(stats, &card->queues[i]);
+	}
+}
+
+static void daq_get_queue_stats_rx(struct net_device *netdev, int queue,
+				   struct netdev_queue_stats_rx *stats)
+{
+	struct daq_card *card = netdev_priv(netdev);
+	struct daq_queue_counts counts;
+
+	daq_read_queue_counts(&card->queues[queue], &counts);
+	stats->packets = counts.rx_packets;
+	stats->bytes = counts.rx_bytes;
+}
+
+/* Output i plays what is sent on queue i, so its errors are the queue's. */
+static void daq_get_queue_stats_tx(struct net_device *netdev, int queue,
+				   struct netdev_queue_stats_tx *stats)
+{
+	struct daq_card *card = netdev_priv(netdev);
+	struct daq_queue_counts counts;
+
+	daq_read_queue_counts(&card->queues[queue], &counts);
+	stats->packets = counts.tx_packets;
+	stats->bytes = counts.tx_bytes;
+	stats->hw_drop_errors = daq_chan_read64(card, queue, DAQ_CHAN_TX_BAD);
+	stats->hw_drops = stats->hw_drop_errors;
+}
+
+/* What no queue in use has counted: queues out of use, and the card. */
+static void daq_get_base_stats(struct net_device *netdev,
+			       struct netdev_queue_stats_rx *rx,
+			       struct netdev_queue_stats_tx *tx)
+{
+	struct daq_card *card = netdev_priv(netdev);
+	struct daq_chan_counts counts;
+	u64 no_buffer;
+	u32 i;
+
+	rx->packets = 0;
+	rx->bytes = 0;
+	tx->packets = 0;
+	tx->bytes = 0;
+	tx->hw_drops = 0;
+	tx->hw_drop_errors = 0;
+	netdev_stat_queue_sum(netdev,
+			      netdev->real_num_rx_queues, card->channels, rx,
+			      netdev->real_num_tx_queues, card->channels, tx);
+
+	rx->alloc_fail = 0;
+	rx->hw_drops = 0;
+	rx->hw_drop_overruns = 0;
+	for (i = 0; i < card->channels; i++) {
+		daq_read_chan_counts(&card->chans[i], &counts);
+		no_buffer = daq_chan_read64(card, i, DAQ_CHAN_NO_BUFFER);
+		rx->alloc_fail += counts.count[DAQ_RX_DROP_NO_MEMORY];
+		rx->hw_drop_overruns += no_buffer;
+		rx->hw_drops += no_buffer +
+				daq_chan_read64(card, i, DAQ_CHAN_TOO_LONG);
+	}
+}
+
+const struct netdev_stat_ops daq_stat_ops = {
+	.get_queue_stats_rx	= daq_get_queue_stats_rx,
+	.get_queue_stats_tx	= daq_get_queue_stats_tx,
+	.get_base_stats		= daq_get_base_stats,
+};
