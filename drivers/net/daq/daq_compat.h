@@ -61,6 +61,14 @@ static inline int daq_get_rxnfc(struct net_device *netdev,
 
 #define DAQ_RX_RING_COUNT	.get_rxnfc = daq_get_rxnfc
 
+static inline void daq_napi_add(struct net_device *netdev,
+				struct napi_struct *napi,
+				int (*poll)(struct napi_struct *napi, int budget),
+				u32 index)
+{
+	netif_napi_add(netdev, napi, poll);
+}
+
 #else
 
 #define DAQ_NEWLINK(name)						\
@@ -105,6 +113,15 @@ static inline u32 daq_get_rx_ring_count(struct net_device *netdev)
 }
 
 #define DAQ_RX_RING_COUNT	.get_rx_ring_count = daq_get_rx_ring_count
+
+/* Each napi_enable() would give it another id if it had no place for one. */
+static inline void daq_napi_add(struct net_device *netdev,
+				struct napi_struct *napi,
+				int (*poll)(struct napi_struct *napi, int budget),
+				u32 index)
+{
+	netif_napi_add_config(netdev, napi, poll, index);
+}
 
 #endif
 

@@ -5,6 +5,7 @@
 #include <net/xdp_sock_drv.h>
 
 #include "daq.h"
+#include "daq_compat.h"
 
 /* Whole frames wake the consumer; a frame that is slower than this does not. */
 #define DAQ_RX_FRAMES_DEFAULT	1
@@ -136,7 +137,7 @@ static void daq_init_queue(struct daq_card *card, u32 index)
 	q->index = index;
 	u64_stats_init(&q->stats.syncp);
 	u64_stats_init(&q->stats.tx_syncp);
-	netif_napi_add(card->netdev, &q->napi, daq_poll);
+	daq_napi_add(card->netdev, &q->napi, daq_poll, index);
 	netif_tx_stop_queue(netdev_get_tx_queue(card->netdev, index));
 }
 
