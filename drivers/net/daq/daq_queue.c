@@ -193,7 +193,8 @@ void daq_queue_start(struct daq_queue *q)
 	napi_enable(&q->napi);
 	netif_queue_set_napi(netdev, q->index, NETDEV_QUEUE_TYPE_RX, &q->napi);
 	netif_queue_set_napi(netdev, q->index, NETDEV_QUEUE_TYPE_TX, &q->napi);
-	netif_tx_start_queue(netdev_get_tx_queue(netdev, q->index));
+	/* Packets may have waited since the queue was stopped. */
+	netif_tx_wake_queue(netdev_get_tx_queue(netdev, q->index));
 
 	/* The first poll posts buffers and arms the interrupt. */
 	local_bh_disable();
@@ -216,12 +217,13 @@ void daq_queue_stop(struct daq_queue *q)
 	struct netdev_queue *txq = netdev_get_tx_queue(netdev, q->index);
 	u32 busy;
 
-	__netif_tx_lock_bh(txq);
-	netif_tx_stop_queue(txq);
-	__netif_tx_unlock_bh(txq);
 	netif_queue_set_napi(netdev, q->index, NETDEV_QUEUE_TYPE_RX, NULL);
 	netif_queue_set_napi(netdev, q->index, NETDEV_QUEUE_TYPE_TX, NULL);
 	napi_disable(&q->napi);
+	/* Not before: NAPI wakes a queue that has room. */
+	__netif_tx_lock_bh(txq);
+	netif_tx_stop_queue(txq);
+	__netif_tx_unlock_bh(txq);
 
 	daq_queue_write(q, DAQ_QUEUE_CTRL, 0);
 	if (read_poll_timeout(daq_queue_read, busy, !busy, 10,
