@@ -64,7 +64,7 @@ enum daq_rx_count {
 	DAQ_RX_DROP_NO_MEMORY,	/* no skb or page for it */
 	DAQ_RX_DROP_NO_FRAGS,	/* several buffers, but a program without frags */
 	DAQ_RX_DROP_BAD_DESC,	/* the card's completion made no sense */
-	DAQ_RX_DROP_STOPPED,	/* in the ring when the queue was stopped */
+	DAQ_RX_DROP_STOPPED,	/* completed after the queue was stopped */
 	DAQ_RX_COUNTS
 };
 
@@ -292,6 +292,8 @@ void daq_irq(struct daq_queue *q);
 int daq_queue_alloc(struct daq_queue *q);
 void daq_queue_free(struct daq_queue *q);
 void daq_queue_start(struct daq_queue *q);
+void daq_queue_kick(struct daq_queue *q);
+void daq_queue_flush(struct daq_queue *q);
 void daq_queue_stop(struct daq_queue *q);
 int daq_poll(struct napi_struct *napi, int budget);
 

@@ -154,6 +154,19 @@ static void daq_set_buffer_layout(struct daq_queue *q)
 }
 
 /**
+ * daq_queue_kick() - have NAPI look after a queue soon
+ * @q: queue
+ *
+ * Context: process.
+ */
+void daq_queue_kick(struct daq_queue *q)
+{
+	local_bh_disable();
+	napi_schedule(&q->napi);
+	local_bh_enable();
+}
+
+/**
  * daq_queue_start() - hand the rings to the card and let NAPI run
  * @q: queue with memory
  *
@@ -197,16 +210,47 @@ void daq_queue_start(struct daq_queue *q)
 	netif_tx_wake_queue(netdev_get_tx_queue(netdev, q->index));
 
 	/* The first poll posts buffers and arms the interrupt. */
-	local_bh_disable();
-	napi_schedule(&q->napi);
-	local_bh_enable();
+	daq_queue_kick(q);
+}
+
+/* Switch off what is not in @ctrl, and wait until the card has let go. */
+static void daq_queue_halt(struct daq_queue *q, u32 ctrl)
+{
+	u32 busy;
+
+	daq_queue_write(q, DAQ_QUEUE_CTRL, ctrl);
+	if (read_poll_timeout(daq_queue_read, busy, !(busy & ~ctrl), 10,
+			      DAQ_STOP_TIMEOUT_US, false, q, DAQ_QUEUE_BUSY))
+		netdev_err(q->card->netdev, "queue %u: card did not stop DMA\n",
+			   q->index);
+}
+
+/**
+ * daq_queue_flush() - let NAPI receive all that the card has reported so far
+ * @q: running queue
+ *
+ * NAPI may have to go on and on without this ever being over, for a socket
+ * that does not want wake-ups: disabling it always ends after the poll.
+ *
+ * Context: process, RTNL held.
+ */
+void daq_queue_flush(struct daq_queue *q)
+{
+	u32 reported = le32_to_cpu(READ_ONCE(q->status->rx));
+
+	while (reported - READ_ONCE(q->rx.seen) - 1 <= q->rx.mask) {
+		daq_queue_kick(q);
+		napi_disable(&q->napi);
+		napi_enable(&q->napi);
+	}
+	daq_queue_kick(q);
 }
 
 /**
  * daq_queue_stop() - take the rings back; nothing of them is in use then
  * @q: running queue
  *
- * What the card had completed is counted as dropped; what was to be sent is
+ * What the card had completed is received as ever; what was to be sent is
  * given back to its owner.
  *
  * Context: process, RTNL held.
@@ -215,7 +259,9 @@ void daq_queue_stop(struct daq_queue *q)
 {
 	struct net_device *netdev = q->card->netdev;
 	struct netdev_queue *txq = netdev_get_tx_queue(netdev, q->index);
-	u32 busy;
+
+	daq_queue_halt(q, DAQ_QUEUE_CTRL_TX);
+	daq_queue_flush(q);
 
 	netif_queue_set_napi(netdev, q->index, NETDEV_QUEUE_TYPE_RX, NULL);
 	netif_queue_set_napi(netdev, q->index, NETDEV_QUEUE_TYPE_TX, NULL);
@@ -224,12 +270,7 @@ void daq_queue_stop(struct daq_queue *q)
 	__netif_tx_lock_bh(txq);
 	netif_tx_stop_queue(txq);
 	__netif_tx_unlock_bh(txq);
-
-	daq_queue_write(q, DAQ_QUEUE_CTRL, 0);
-	if (read_poll_timeout(daq_queue_read, busy, !busy, 10,
-			      DAQ_STOP_TIMEOUT_US, false, q, DAQ_QUEUE_BUSY))
-		netdev_err(netdev, "queue %u: card did not stop DMA\n",
-			   q->index);
+	daq_queue_halt(q, 0);
 
 	daq_rx_drain(q);
 	daq_tx_drain(q);

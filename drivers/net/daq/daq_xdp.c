@@ -162,10 +162,7 @@ int daq_xsk_wakeup(struct net_device *netdev, u32 queue, u32 flags)
 	if (!READ_ONCE(q->pool))
 		return -ENXIO;
 
-	if (!napi_if_scheduled_mark_missed(&q->napi)) {
-		local_bh_disable();
-		napi_schedule(&q->napi);
-		local_bh_enable();
-	}
+	if (!napi_if_scheduled_mark_missed(&q->napi))
+		daq_queue_kick(q);
 	return 0;
 }
