@@ -17,7 +17,7 @@
 struct daq_card;
 struct xsk_buff_pool;
 
-/* Buffers of the last part of a ring: the card reports everything then. */
+/* With fewer buffers left the card reports everything, see daq_rx_low(). */
 #define DAQ_RX_LOW		64
 /* Without a socket not more than 2 MiB of kernel memory wait in a queue. */
 #define DAQ_RX_PAGES		512
@@ -227,6 +227,7 @@ struct daq_tx_ring {
  * @napi: its NAPI context
  * @card: the card
  * @index: number of the queue
+ * @rings: both rings; other ones only with the queue stopped
  * @rx: receive ring
  * @tx: transmit ring
  * @status: where the card reports progress
@@ -243,8 +244,10 @@ struct daq_queue {
 	struct napi_struct napi;
 	struct daq_card *card;
 	u32 index;
-	struct daq_rx_ring rx;
-	struct daq_tx_ring tx;
+	struct_group_tagged(daq_rings, rings,
+		struct daq_rx_ring rx;
+		struct daq_tx_ring tx;
+	);
 	struct daq_queue_status *status;
 	dma_addr_t status_dma;
 	struct xsk_buff_pool *pool;
@@ -264,7 +267,9 @@ struct daq_queue {
  * @chans: channels
  * @queues: queues
  * @xdp_prog: XDP program; written under RTNL
- * @ring_size: entries of the rings of a queue
+ * @rx_ring_size: entries of the receive ring of a queue; as @tx_ring_size,
+ *		  @rx_frames and @rx_usecs written under RTNL
+ * @tx_ring_size: entries of its transmit ring
  * @rx_frames: frames per report to the host
  * @rx_usecs: bound on the age of what is not reported, microseconds
  */
@@ -276,7 +281,8 @@ struct daq_card {
 	struct daq_chan *chans;
 	struct daq_queue *queues;
 	struct bpf_prog __rcu *xdp_prog;
-	u32 ring_size;
+	u32 rx_ring_size;
+	u32 tx_ring_size;
 	u32 rx_frames;
 	u32 rx_usecs;
 };
@@ -289,6 +295,9 @@ bool daq_is_card(const struct net_device *netdev);
 void daq_irq(struct daq_queue *q);
 
 /* daq_queue.c */
+int daq_rings_alloc(struct daq_card *card, struct daq_rings *rings,
+		    u32 rx_size, u32 tx_size);
+void daq_rings_free(struct daq_card *card, struct daq_rings *rings);
 int daq_queue_alloc(struct daq_queue *q);
 void daq_queue_free(struct daq_queue *q);
 void daq_queue_start(struct daq_queue *q);
@@ -337,6 +346,9 @@ int daq_chan_set_format(struct daq_card *card, u32 channel,
 			struct netlink_ext_ack *extack);
 u64 daq_chan_read64(struct daq_card *card, u32 channel, u32 reg);
 
+/* daq_reconf.c */
+int daq_set_ring_sizes(struct daq_card *card, u32 rx_size, u32 tx_size);
+
 /* daq_rx.c */
 bool daq_rx_refill(struct daq_queue *q);
 int daq_rx_poll(struct daq_queue *q, int budget);
@@ -374,6 +386,12 @@ void daq_netlink_exit(void);
 /* daq_soft.c */
 int daq_soft_init(void);
 void daq_soft_exit(void);
+
+/* Buffers of the last part of a receive ring. */
+static inline u32 daq_rx_low(const struct daq_rx_ring *rx)
+{
+	return min_t(u32, DAQ_RX_LOW, (rx->mask + 1) / 2);
+}
 
 static inline u32 daq_queue_read(struct daq_queue *q, u32 reg)
 {

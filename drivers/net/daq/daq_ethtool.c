@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* What ethtool shows and sets. */
 #include <linux/ethtool.h>
+#include <linux/log2.h>
 #include <linux/netdevice.h>
 
 #include "daq.h"
@@ -143,8 +144,36 @@ static void daq_get_ringparam(struct net_device *netdev,
 
 	ring->rx_max_pending = DAQ_RING_MAX;
 	ring->tx_max_pending = DAQ_RING_MAX;
-	ring->rx_pending = card->ring_size;
-	ring->tx_pending = card->ring_size;
+	ring->rx_pending = card->rx_ring_size;
+	ring->tx_pending = card->tx_ring_size;
+}
+
+static bool daq_ring_size_valid(const char *ring, u32 size,
+				struct netlink_ext_ack *extack)
+{
+	if (is_power_of_2(size) && size >= DAQ_RING_MIN && size <= DAQ_RING_MAX)
+		return true;
+	NL_SET_ERR_MSG_FMT(extack, "%s: give a power of two from %u to %u, not %u",
+			   ring, DAQ_RING_MIN, DAQ_RING_MAX, size);
+	return false;
+}
+
+static int daq_set_ringparam(struct net_device *netdev,
+			     struct ethtool_ringparam *ring,
+			     struct kernel_ethtool_ringparam *kernel_ring,
+			     struct netlink_ext_ack *extack)
+{
+	struct daq_card *card = netdev_priv(netdev);
+	int err;
+
+	if (!daq_ring_size_valid("rx", ring->rx_pending, extack) ||
+	    !daq_ring_size_valid("tx", ring->tx_pending, extack))
+		return -EINVAL;
+
+	err = daq_set_ring_sizes(card, ring->rx_pending, ring->tx_pending);
+	if (err)
+		NL_SET_ERR_MSG(extack, "no memory for such rings: the old ones stay");
+	return err;
 }
 
 static int daq_get_coalesce(struct net_device *netdev,
@@ -237,6 +266,7 @@ const struct ethtool_ops daq_ethtool_ops = {
 	.get_ethtool_stats	= daq_get_ethtool_stats,
 	.get_channels		= daq_get_channels,
 	.get_ringparam		= daq_get_ringparam,
+	.set_ringparam		= daq_set_ringparam,
 	.get_coalesce		= daq_get_coalesce,
 	.set_coalesce		= daq_set_coalesce,
 	.get_rxfh_indir_size	= daq_get_rxfh_indir_size,

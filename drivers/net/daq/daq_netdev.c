@@ -180,7 +180,8 @@ int daq_card_init(struct daq_card *card, struct net_device *netdev)
 	u32 i;
 
 	card->netdev = netdev;
-	card->ring_size = DAQ_RING_DEFAULT;
+	card->rx_ring_size = DAQ_RING_DEFAULT;
+	card->tx_ring_size = DAQ_RING_DEFAULT;
 	card->rx_frames = DAQ_RX_FRAMES_DEFAULT;
 	card->rx_usecs = DAQ_RX_USECS_DEFAULT;
 	card->chans = kvcalloc(card->channels, sizeof(*card->chans), GFP_KERNEL);

@@ -10,65 +10,101 @@
 /* A card that has not stopped its DMA by then never will. */
 #define DAQ_STOP_TIMEOUT_US	(100 * USEC_PER_MSEC)
 
-static int daq_alloc_rings(struct daq_queue *q, u32 size)
+/* Without memory a request is refused, which is all there is to say of it. */
+#define DAQ_GFP_RING	(GFP_KERNEL | __GFP_NOWARN)
+
+static int daq_alloc_rx_ring(struct device *dev, struct daq_rx_ring *rx,
+			     u32 size)
 {
-	struct device *dev = q->card->dev;
-	struct daq_rx_ring *rx = &q->rx;
-	struct daq_tx_ring *tx = &q->tx;
-
 	rx->mask = size - 1;
-	tx->mask = size - 1;
-
-	q->status = dma_alloc_coherent(dev, sizeof(*q->status), &q->status_dma,
-				       GFP_KERNEL);
-	if (!q->status)
-		return -ENOMEM;
 	rx->desc = dma_alloc_coherent(dev, size * sizeof(*rx->desc),
-				      &rx->desc_dma, GFP_KERNEL);
+				      &rx->desc_dma, DAQ_GFP_RING);
 	if (!rx->desc)
-		goto err_free_status;
+		return -ENOMEM;
 	rx->cmpl = dma_alloc_coherent(dev, size * sizeof(*rx->cmpl),
-				      &rx->cmpl_dma, GFP_KERNEL);
+				      &rx->cmpl_dma, DAQ_GFP_RING);
 	if (!rx->cmpl)
-		goto err_free_rx_desc;
-	tx->desc = dma_alloc_coherent(dev, size * sizeof(*tx->desc),
-				      &tx->desc_dma, GFP_KERNEL);
-	if (!tx->desc)
-		goto err_free_rx_cmpl;
-	rx->bufs = kvcalloc(size, sizeof(*rx->bufs), GFP_KERNEL);
+		goto err_free_desc;
+	rx->bufs = kvcalloc(size, sizeof(*rx->bufs), DAQ_GFP_RING);
 	if (!rx->bufs)
-		goto err_free_tx_desc;
-	tx->bufs = kvcalloc(size, sizeof(*tx->bufs), GFP_KERNEL);
-	if (!tx->bufs)
-		goto err_free_rx_bufs;
+		goto err_free_cmpl;
 	return 0;
 
-err_free_rx_bufs:
-	kvfree(rx->bufs);
-err_free_tx_desc:
-	dma_free_coherent(dev, size * sizeof(*tx->desc), tx->desc, tx->desc_dma);
-err_free_rx_cmpl:
+err_free_cmpl:
 	dma_free_coherent(dev, size * sizeof(*rx->cmpl), rx->cmpl, rx->cmpl_dma);
-err_free_rx_desc:
+err_free_desc:
 	dma_free_coherent(dev, size * sizeof(*rx->desc), rx->desc, rx->desc_dma);
-err_free_status:
-	dma_free_coherent(dev, sizeof(*q->status), q->status, q->status_dma);
 	return -ENOMEM;
 }
 
-static void daq_free_rings(struct daq_queue *q)
+static void daq_free_rx_ring(struct device *dev, struct daq_rx_ring *rx)
 {
-	struct device *dev = q->card->dev;
-	struct daq_rx_ring *rx = &q->rx;
-	struct daq_tx_ring *tx = &q->tx;
 	u32 size = rx->mask + 1;
 
-	kvfree(tx->bufs);
 	kvfree(rx->bufs);
-	dma_free_coherent(dev, size * sizeof(*tx->desc), tx->desc, tx->desc_dma);
 	dma_free_coherent(dev, size * sizeof(*rx->cmpl), rx->cmpl, rx->cmpl_dma);
 	dma_free_coherent(dev, size * sizeof(*rx->desc), rx->desc, rx->desc_dma);
-	dma_free_coherent(dev, sizeof(*q->status), q->status, q->status_dma);
+}
+
+static int daq_alloc_tx_ring(struct device *dev, struct daq_tx_ring *tx,
+			     u32 size)
+{
+	tx->mask = size - 1;
+	tx->desc = dma_alloc_coherent(dev, size * sizeof(*tx->desc),
+				      &tx->desc_dma, DAQ_GFP_RING);
+	if (!tx->desc)
+		return -ENOMEM;
+	tx->bufs = kvcalloc(size, sizeof(*tx->bufs), DAQ_GFP_RING);
+	if (!tx->bufs)
+		goto err_free_desc;
+	return 0;
+
+err_free_desc:
+	dma_free_coherent(dev, size * sizeof(*tx->desc), tx->desc, tx->desc_dma);
+	return -ENOMEM;
+}
+
+static void daq_free_tx_ring(struct device *dev, struct daq_tx_ring *tx)
+{
+	u32 size = tx->mask + 1;
+
+	kvfree(tx->bufs);
+	dma_free_coherent(dev, size * sizeof(*tx->desc), tx->desc, tx->desc_dma);
+}
+
+/**
+ * daq_rings_alloc() - get memory for the rings of a queue
+ * @card: card
+ * @rings: gets the rings
+ * @rx_size: entries of the receive ring
+ * @tx_size: entries of the transmit ring
+ *
+ * Context: process.
+ * Return: 0 or a negative errno.
+ */
+int daq_rings_alloc(struct daq_card *card, struct daq_rings *rings,
+		    u32 rx_size, u32 tx_size)
+{
+	int err;
+
+	err = daq_alloc_rx_ring(card->dev, &rings->rx, rx_size);
+	if (err)
+		return err;
+	err = daq_alloc_tx_ring(card->dev, &rings->tx, tx_size);
+	if (err)
+		daq_free_rx_ring(card->dev, &rings->rx);
+	return err;
+}
+
+/**
+ * daq_rings_free() - give the memory of rings back
+ * @card: card
+ * @rings: rings that no queue has
+ */
+void daq_rings_free(struct daq_card *card, struct daq_rings *rings)
+{
+	daq_free_tx_ring(card->dev, &rings->tx);
+	daq_free_rx_ring(card->dev, &rings->rx);
 }
 
 static struct page_pool *daq_create_page_pool(struct daq_queue *q)
@@ -97,18 +133,24 @@ static struct page_pool *daq_create_page_pool(struct daq_queue *q)
  */
 int daq_queue_alloc(struct daq_queue *q)
 {
+	struct daq_card *card = q->card;
 	int err;
 
-	err = daq_alloc_rings(q, q->card->ring_size);
+	q->status = dma_alloc_coherent(card->dev, sizeof(*q->status),
+				       &q->status_dma, GFP_KERNEL);
+	if (!q->status)
+		return -ENOMEM;
+	err = daq_rings_alloc(card, &q->rings, card->rx_ring_size,
+			      card->tx_ring_size);
 	if (err)
-		return err;
+		goto err_free_status;
 
 	q->page_pool = daq_create_page_pool(q);
 	if (IS_ERR(q->page_pool)) {
 		err = PTR_ERR(q->page_pool);
 		goto err_free_rings;
 	}
-	err = xdp_rxq_info_reg(&q->rxq, q->card->netdev, q->index,
+	err = xdp_rxq_info_reg(&q->rxq, card->netdev, q->index,
 			       q->napi.napi_id);
 	if (err)
 		goto err_destroy_page_pool;
@@ -123,7 +165,10 @@ err_unreg_rxq:
 err_destroy_page_pool:
 	page_pool_destroy(q->page_pool);
 err_free_rings:
-	daq_free_rings(q);
+	daq_rings_free(card, &q->rings);
+err_free_status:
+	dma_free_coherent(card->dev, sizeof(*q->status), q->status,
+			  q->status_dma);
 	return err;
 }
 
@@ -133,9 +178,13 @@ err_free_rings:
  */
 void daq_queue_free(struct daq_queue *q)
 {
+	struct daq_card *card = q->card;
+
 	xdp_rxq_info_unreg(&q->rxq);
 	page_pool_destroy(q->page_pool);
-	daq_free_rings(q);
+	daq_rings_free(card, &q->rings);
+	dma_free_coherent(card->dev, sizeof(*q->status), q->status,
+			  q->status_dma);
 }
 
 static void daq_set_buffer_layout(struct daq_queue *q)
@@ -196,7 +245,7 @@ void daq_queue_start(struct daq_queue *q)
 	daq_queue_write(q, DAQ_QUEUE_RX_HEAD_LEN, rx->head_len);
 	daq_queue_write(q, DAQ_QUEUE_RX_FRAMES, q->card->rx_frames);
 	daq_queue_write(q, DAQ_QUEUE_RX_USECS, q->card->rx_usecs);
-	daq_queue_write(q, DAQ_QUEUE_RX_LOW, DAQ_RX_LOW);
+	daq_queue_write(q, DAQ_QUEUE_RX_LOW, daq_rx_low(rx));
 	daq_queue_write64(q, DAQ_QUEUE_TX_DESC, tx->desc_dma);
 	daq_queue_write(q, DAQ_QUEUE_TX_SIZE, tx->mask + 1);
 	daq_queue_write(q, DAQ_QUEUE_TX_FRAMES, DAQ_TX_FRAMES);

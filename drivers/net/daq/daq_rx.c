@@ -203,13 +203,13 @@ bool daq_rx_refill(struct daq_queue *q)
 		if (wakeup)
 			xsk_set_rx_need_wakeup(q->pool);
 		daq_refill_chunks(q, rx->mask + 1 - waiting);
-		if (wakeup && daq_rx_waiting(rx) >= DAQ_RX_LOW)
+		if (wakeup && daq_rx_waiting(rx) >= daq_rx_low(rx))
 			xsk_clear_rx_need_wakeup(q->pool);
 	}
 
 	if (rx->posted != posted)
 		daq_queue_doorbell(q, DAQ_QUEUE_RX_PROD, rx->posted);
-	if (daq_rx_waiting(rx) >= DAQ_RX_LOW)
+	if (daq_rx_waiting(rx) >= daq_rx_low(rx))
 		return true;
 	return q->pool && xsk_uses_need_wakeup(q->pool);
 }
