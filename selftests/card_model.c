@@ -459,6 +459,33 @@ static void test_moderation(void)
 	ktap_eq(reported(0), 16, "moderation: a queue that stops reports everything");
 }
 
+/* A running channel goes to another queue, and takes up there where it was. */
+static void test_move(void)
+{
+	const struct daq_rx_cmpl *cmpl;
+	const struct daq_hdr *hdr;
+
+	power_on(2);
+	cmpl = (void *)memory_at(RX_CMPL(1), sizeof(*cmpl));
+	hdr = (void *)memory_at(buffer(1, 0) + HEAD, sizeof(*hdr));
+	post(0, 100);
+	post(1, 100);
+	start_chan(0, DAQ_SOURCE_COUNTER, 2, 1024, 4096, 1000000);
+	run_segments(0, 6);
+	ktap_eq(reported(0), 4, "move: the old queue waits for the end of a frame");
+	set_chan(0, DAQ_CHAN_QUEUE, 1);
+	ktap_eq(reported(0), 6, "move: it has all that there will be at once");
+	ktap_eq(daq_model_read(&model, DAQ_REG_CHAN(0) + DAQ_CHAN_QUEUE), 1,
+		"move: which the register confirms");
+	run_segments(0, 2);
+	ktap_eq(reported(0), 6, "move: it gets nothing more");
+	ktap_eq(reported(1), 2, "move: the new one gets the rest of the frame");
+	ktap_eq(le16toh(cmpl->channel), 0, "move: of the same channel");
+	ktap_ok(be32_to_cpu(hdr->frame) == 1 && be32_to_cpu(hdr->segment) == 2 &&
+		be64toh(hdr->sample) == 6 * 512, "move: without a gap");
+	ktap_eq(counter(0, DAQ_CHAN_NO_BUFFER), 0, "move: and without a loss");
+}
+
 static void arm(u32 q, u32 rx, u32 tx)
 {
 	daq_model_doorbell(&model, DAQ_REG_QUEUE(q) + DAQ_QUEUE_IRQ_ARM, (rx & 0xffff) | tx << 16);
@@ -1019,6 +1046,7 @@ int main(int argc, char **argv)
 	test_split();
 	test_no_buffer();
 	test_moderation();
+	test_move();
 	test_interrupts();
 	test_rate();
 	test_loopback();

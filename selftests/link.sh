@@ -29,8 +29,8 @@ test_refusals() {
 		ip link add daqt0 numrxqueues 2 numtxqueues 2 type daq
 	refused "MTU above the limit" 2 "*mtu greater than device maximum*" \
 		ip link set daqt0 mtu 70000
-	refused "moving channels while up" 1 "*busy*" \
-		ethtool -X daqt0 equal 1
+	refused "moving channels to a queue that is not there" 1 "*Invalid argument*" \
+		ethtool -X daqt0 weight 0 0 0 0 0 0 0 0 1
 	refused "0 frames per wake-up" 1 "*rx-frames is 0*" \
 		ethtool -C daqt0 rx-frames 0
 }
@@ -63,11 +63,11 @@ test_tune() {
 	output=$(ethtool -c daqt0)
 	matches "ethtool -c: shows it" "$output" "*rx-usecs:*5000*rx-frames:*4*"
 	check "largest MTU" ip link set daqt0 mtu 60000
-	ip link set daqt0 down
 	check "ethtool -X: all channels on queue 0" ethtool -X daqt0 equal 1
 	output=$(daq list daqt0 --json)
 	matches "daq list: says so" "$output" '*"channel": 7, "queue": 0,*'
-	check "ethtool -X: default" ethtool -X daqt0 default
+	ip link set daqt0 down
+	check "ethtool -X: default, also while down" ethtool -X daqt0 default
 	ip link set daqt0 up
 	wait_for 5 grep -q up /sys/class/net/daqt0/operstate
 	output=$(daq list)

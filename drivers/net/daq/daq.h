@@ -22,6 +22,8 @@ struct xsk_buff_pool;
 /* Without a socket not more than 2 MiB of kernel memory wait in a queue. */
 #define DAQ_RX_PAGES		512
 #define DAQ_RING_DEFAULT	4096
+/* A card that has not done as told by then never will. */
+#define DAQ_CARD_TIMEOUT_US	(100 * USEC_PER_MSEC)
 /*
  * Sent packets are reaped this many at a time, or when the last is sent; on a
  * channel with a low watermark, when that is reached.
@@ -130,6 +132,7 @@ struct daq_format {
  * struct daq_chan - one channel
  * @format: format; written under RTNL
  * @queue: index of the queue that receives its segments; written under RTNL
+ *	   when no queue has any of them
  * @stats: what became of its segments
  */
 struct daq_chan {
@@ -341,6 +344,7 @@ void daq_get_stats64(struct net_device *netdev,
 /* daq_chan.c */
 void daq_chan_start(struct daq_card *card, u32 channel);
 void daq_chan_stop(struct daq_card *card, u32 channel);
+void daq_chan_move(struct daq_card *card, u32 channel, u32 queue);
 int daq_chan_set_format(struct daq_card *card, u32 channel,
 			const struct daq_format *format,
 			struct netlink_ext_ack *extack);

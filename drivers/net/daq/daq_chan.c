@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Channels: what they acquire, when they run, what they counted. */
+#include <linux/iopoll.h>
 #include <linux/log2.h>
 #include <linux/netdevice.h>
 #include <linux/netlink.h>
@@ -80,6 +81,44 @@ void daq_chan_start(struct daq_card *card, u32 channel)
 void daq_chan_stop(struct daq_card *card, u32 channel)
 {
 	daq_chan_write(card, channel, DAQ_CHAN_CTRL, 0);
+}
+
+/**
+ * daq_chan_move() - let another queue receive a channel
+ * @card: card
+ * @channel: channel, running or not
+ * @queue: index of a queue in use
+ *
+ * Nothing is lost: the new queue begins when the old one has received the
+ * last of the channel, since two cannot count for one channel at a time.
+ *
+ * Context: process, RTNL held.
+ */
+void daq_chan_move(struct daq_card *card, u32 channel, u32 queue)
+{
+	struct daq_chan *chan = &card->chans[channel];
+	struct daq_queue *from = &card->queues[chan->queue];
+	struct daq_queue *to = &card->queues[queue];
+	u32 reg = DAQ_REG_CHAN(channel) + DAQ_CHAN_QUEUE;
+	u32 now;
+
+	if (from == to)
+		return;
+	if (!netif_running(card->netdev)) {
+		chan->queue = queue;
+		return;
+	}
+
+	napi_disable(&to->napi);
+	card->ops->write32(card, reg, queue);
+	if (read_poll_timeout(card->ops->read32, now, now == queue, 10,
+			      DAQ_CARD_TIMEOUT_US, false, card, reg))
+		netdev_err(card->netdev, "channel %u: card did not move it\n",
+			   channel);
+	daq_queue_flush(from);
+	WRITE_ONCE(chan->queue, queue);
+	napi_enable(&to->napi);
+	daq_queue_kick(to);
 }
 
 static int daq_check_format(struct daq_card *card, const struct daq_format *f,

@@ -246,12 +246,9 @@ static int daq_set_rxfh(struct net_device *netdev,
 		NL_SET_ERR_MSG(extack, "channels are not hashed: set the table only");
 		return -EOPNOTSUPP;
 	}
-	if (netif_running(netdev)) {
-		NL_SET_ERR_MSG(extack, "take the interface down to move channels between queues");
-		return -EBUSY;
-	}
-	for (i = 0; i < card->channels; i++)
-		card->chans[i].queue = rxfh->indir ? rxfh->indir[i] : i;
+	if (rxfh->indir)
+		for (i = 0; i < card->channels; i++)
+			daq_chan_move(card, i, rxfh->indir[i]);
 	return 0;
 }
 

@@ -925,6 +925,14 @@ static void daq_write_chan_ctrl(struct daq_model *m, struct daq_model_chan *ch,
 	ch->ctrl = val;
 }
 
+/* Segments go to another queue from now on: the old one has its last. */
+static void daq_write_chan_queue(struct daq_model *m, struct daq_model_chan *ch,
+				 u32 val)
+{
+	daq_report_rx(m, &m->queue[ch->queue]);
+	ch->queue = val;
+}
+
 /**
  * daq_model_doorbell() - write a register that needs no serialisation
  * @m: card
@@ -975,6 +983,8 @@ void daq_model_write(struct daq_model *m, u32 reg, u32 val)
 		return;
 	if (field == &m->chan[i].ctrl)
 		daq_write_chan_ctrl(m, &m->chan[i], val);
+	else if (field == &m->chan[i].queue)
+		daq_write_chan_queue(m, &m->chan[i], val);
 	else if (field == &m->queue[i].ctrl)
 		daq_write_queue_ctrl(m, &m->queue[i], val);
 	else

@@ -7,9 +7,6 @@
 
 #include "daq.h"
 
-/* A card that has not stopped its DMA by then never will. */
-#define DAQ_STOP_TIMEOUT_US	(100 * USEC_PER_MSEC)
-
 /* Without memory a request is refused, which is all there is to say of it. */
 #define DAQ_GFP_RING	(GFP_KERNEL | __GFP_NOWARN)
 
@@ -269,7 +266,7 @@ static void daq_queue_halt(struct daq_queue *q, u32 ctrl)
 
 	daq_queue_write(q, DAQ_QUEUE_CTRL, ctrl);
 	if (read_poll_timeout(daq_queue_read, busy, !(busy & ~ctrl), 10,
-			      DAQ_STOP_TIMEOUT_US, false, q, DAQ_QUEUE_BUSY))
+			      DAQ_CARD_TIMEOUT_US, false, q, DAQ_QUEUE_BUSY))
 		netdev_err(q->card->netdev, "queue %u: card did not stop DMA\n",
 			   q->index);
 }

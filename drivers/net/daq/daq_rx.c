@@ -250,7 +250,8 @@ static bool daq_read_cmpl(struct daq_queue *q, struct daq_rx_segment *seg)
 	seg->head_len = seg->split ? DAQ_HDR_LEN :
 				     min(seg->len, rx->head_len);
 
-	if (channel >= card->channels || card->chans[channel].queue != q->index)
+	if (channel >= card->channels ||
+	    READ_ONCE(card->chans[channel].queue) != q->index)
 		channel = q->index;
 	seg->stats = &card->chans[channel].stats;
 	if (channel != le16_to_cpu(cmpl->channel))
