@@ -266,7 +266,8 @@ struct daq_queue {
  * @netdev: the interface
  * @dev: the device that does DMA
  * @ops: way to the registers
- * @channels: number of channels and of queues
+ * @channels: number of channels, and most queues
+ * @nr_queues: number of queues in use, the first ones; written under RTNL
  * @chans: channels
  * @queues: queues
  * @xdp_prog: XDP program; written under RTNL
@@ -281,6 +282,7 @@ struct daq_card {
 	struct device *dev;
 	const struct daq_hw_ops *ops;
 	u32 channels;
+	u32 nr_queues;
 	struct daq_chan *chans;
 	struct daq_queue *queues;
 	struct bpf_prog __rcu *xdp_prog;
@@ -352,6 +354,8 @@ u64 daq_chan_read64(struct daq_card *card, u32 channel, u32 reg);
 
 /* daq_reconf.c */
 int daq_set_ring_sizes(struct daq_card *card, u32 rx_size, u32 tx_size);
+void daq_default_table(struct daq_card *card);
+int daq_set_queues(struct daq_card *card, u32 count);
 
 /* daq_rx.c */
 bool daq_rx_refill(struct daq_queue *q);

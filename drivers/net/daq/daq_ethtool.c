@@ -132,7 +132,13 @@ static void daq_get_channels(struct net_device *netdev,
 	struct daq_card *card = netdev_priv(netdev);
 
 	ch->max_combined = card->channels;
-	ch->combined_count = card->channels;
+	ch->combined_count = card->nr_queues;
+}
+
+static int daq_set_channels(struct net_device *netdev,
+			    struct ethtool_channels *ch)
+{
+	return daq_set_queues(netdev_priv(netdev), ch->combined_count);
 }
 
 static void daq_get_ringparam(struct net_device *netdev,
@@ -205,7 +211,7 @@ static int daq_set_coalesce(struct net_device *netdev,
 	if (!netif_running(netdev))
 		return 0;
 
-	for (i = 0; i < card->channels; i++) {
+	for (i = 0; i < card->nr_queues; i++) {
 		daq_queue_write(&card->queues[i], DAQ_QUEUE_RX_FRAMES,
 				card->rx_frames);
 		daq_queue_write(&card->queues[i], DAQ_QUEUE_RX_USECS,
@@ -262,6 +268,7 @@ const struct ethtool_ops daq_ethtool_ops = {
 	.get_strings		= daq_get_strings,
 	.get_ethtool_stats	= daq_get_ethtool_stats,
 	.get_channels		= daq_get_channels,
+	.set_channels		= daq_set_channels,
 	.get_ringparam		= daq_get_ringparam,
 	.set_ringparam		= daq_set_ringparam,
 	.get_coalesce		= daq_get_coalesce,

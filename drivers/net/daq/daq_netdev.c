@@ -23,7 +23,7 @@ static int daq_open(struct net_device *netdev)
 	u32 i;
 	int err;
 
-	for (i = 0; i < card->channels; i++) {
+	for (i = 0; i < card->nr_queues; i++) {
 		err = daq_queue_alloc(&card->queues[i]);
 		if (err)
 			goto err_free_queues;
@@ -32,7 +32,7 @@ static int daq_open(struct net_device *netdev)
 	if (err)
 		goto err_free_queues;
 
-	for (i = 0; i < card->channels; i++)
+	for (i = 0; i < card->nr_queues; i++)
 		daq_queue_start(&card->queues[i]);
 	for (i = 0; i < card->channels; i++)
 		daq_chan_start(card, i);
@@ -53,10 +53,10 @@ static int daq_stop(struct net_device *netdev)
 	netif_carrier_off(netdev);
 	for (i = 0; i < card->channels; i++)
 		daq_chan_stop(card, i);
-	for (i = 0; i < card->channels; i++)
+	for (i = 0; i < card->nr_queues; i++)
 		daq_queue_stop(&card->queues[i]);
 	card->ops->irq_disable(card);
-	for (i = 0; i < card->channels; i++)
+	for (i = 0; i < card->nr_queues; i++)
 		daq_queue_free(&card->queues[i]);
 	return 0;
 }
@@ -180,6 +180,7 @@ int daq_card_init(struct daq_card *card, struct net_device *netdev)
 	u32 i;
 
 	card->netdev = netdev;
+	card->nr_queues = card->channels;
 	card->rx_ring_size = DAQ_RING_DEFAULT;
 	card->tx_ring_size = DAQ_RING_DEFAULT;
 	card->rx_frames = DAQ_RX_FRAMES_DEFAULT;
@@ -213,7 +214,7 @@ void daq_card_free(struct daq_card *card)
 {
 	u32 i;
 
-	for (i = 0; i < card->channels; i++)
+	for (i = 0; i < card->nr_queues; i++)
 		netif_napi_del(&card->queues[i].napi);
 	kvfree(card->queues);
 	kvfree(card->chans);

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
-/* What changes while data flow: sizes of rings. */
+/* What changes while data flow: sizes of rings, number of queues. */
+#include <linux/ethtool.h>
 #include <linux/netdevice.h>
 
 #include "daq.h"
+#include "daq_compat.h"
 
 /**
  * daq_set_ring_sizes() - give all queues rings of other sizes
@@ -17,7 +19,7 @@
  */
 int daq_set_ring_sizes(struct daq_card *card, u32 rx_size, u32 tx_size)
 {
-	u32 count = netif_running(card->netdev) ? card->channels : 0;
+	u32 count = netif_running(card->netdev) ? card->nr_queues : 0;
 	struct daq_rings *rings;
 	int err = 0;
 	u32 i, n;
@@ -46,4 +48,104 @@ out_free_rings:
 		daq_rings_free(card, &rings[n]);
 	kvfree(rings);
 	return err;
+}
+
+/**
+ * daq_default_table() - spread the channels over the queues in use
+ * @card: card
+ *
+ * Does nothing if the user has done it.
+ *
+ * Context: process, RTNL held.
+ */
+void daq_default_table(struct daq_card *card)
+{
+	u32 i;
+
+	if (netif_is_rxfh_configured(card->netdev))
+		return;
+	for (i = 0; i < card->channels; i++)
+		daq_chan_move(card, i,
+			      ethtool_rxfh_indir_default(i, card->nr_queues));
+}
+
+/* Take a queue into use. */
+static int daq_queue_add(struct daq_queue *q)
+{
+	int err;
+
+	daq_napi_add(q->card->netdev, &q->napi, daq_poll, q->index);
+	if (!netif_running(q->card->netdev))
+		return 0;
+	err = daq_queue_alloc(q);
+	if (err) {
+		__netif_napi_del(&q->napi);
+		return err;
+	}
+	daq_queue_start(q);
+	return 0;
+}
+
+/* Undo it; before that is done again, there must be a grace period. */
+static void daq_queue_remove(struct daq_queue *q)
+{
+	if (netif_running(q->card->netdev)) {
+		daq_queue_stop(q);
+		daq_queue_free(q);
+	}
+	__netif_napi_del(&q->napi);
+}
+
+static int daq_add_queues(struct daq_card *card, u32 count)
+{
+	u32 i;
+	int err;
+
+	for (i = card->nr_queues; i < count; i++) {
+		err = daq_queue_add(&card->queues[i]);
+		if (err)
+			goto err_remove;
+	}
+	err = netif_set_real_num_queues(card->netdev, count, count);
+	if (err)
+		goto err_remove;
+	WRITE_ONCE(card->nr_queues, count);
+	daq_default_table(card);
+	return 0;
+
+err_remove:
+	while (i-- > card->nr_queues)
+		daq_queue_remove(&card->queues[i]);
+	synchronize_net();
+	return err;
+}
+
+static void daq_remove_queues(struct daq_card *card, u32 count)
+{
+	u32 i = card->nr_queues;
+
+	WRITE_ONCE(card->nr_queues, count);
+	daq_default_table(card);
+	/* Fewer is always possible. */
+	netif_set_real_num_queues(card->netdev, count, count);
+	while (i-- > count)
+		daq_queue_remove(&card->queues[i]);
+	synchronize_net();
+}
+
+/**
+ * daq_set_queues() - use another number of queues
+ * @card: card
+ * @count: number, 1 to @card->channels; no channel is bound by the user to a
+ *	   queue above it, and no socket
+ *
+ * Context: process, RTNL held.
+ * Return: 0 or a negative errno; then the old number is in use.
+ */
+int daq_set_queues(struct daq_card *card, u32 count)
+{
+	if (count > card->nr_queues)
+		return daq_add_queues(card, count);
+	daq_remove_queues(card, count);
+	return 0;
 }

@@ -129,7 +129,7 @@ int daq_bpf(struct net_device *netdev, struct netdev_bpf *bpf)
 	case XDP_SETUP_PROG:
 		return daq_set_prog(card, bpf->prog, bpf->extack);
 	case XDP_SETUP_XSK_POOL:
-		if (bpf->xsk.queue_id >= card->channels)
+		if (bpf->xsk.queue_id >= card->nr_queues)
 			return -EINVAL;
 		if (bpf->xsk.pool)
 			return daq_enable_pool(card, bpf->xsk.pool,
@@ -156,7 +156,7 @@ int daq_xsk_wakeup(struct net_device *netdev, u32 queue, u32 flags)
 
 	if (!netif_running(netdev))
 		return -ENETDOWN;
-	if (queue >= card->channels)
+	if (queue >= READ_ONCE(card->nr_queues))
 		return -EINVAL;
 	q = &card->queues[queue];
 	if (!READ_ONCE(q->pool))
