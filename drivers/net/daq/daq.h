@@ -116,6 +116,8 @@ struct daq_queue_stats {
 	atomic64_t irqs;
 };
 
+#define DAQ_NO_RULE	U32_MAX
+
 /* A channel's format, as netlink sets it; written under RTNL. */
 struct daq_format {
 	u32 source;
@@ -133,11 +135,15 @@ struct daq_format {
  * @format: format; written under RTNL
  * @queue: index of the queue that receives its segments; written under RTNL
  *	   when no queue has any of them
+ * @entry: its entry in the table of ethtool -X; written under RTNL
+ * @rule: queue that its rule of ethtool -N names, or DAQ_NO_RULE; as @entry
  * @stats: what became of its segments
  */
 struct daq_chan {
 	struct daq_format format;
 	u32 queue;
+	u32 entry;
+	u32 rule;
 	struct daq_rx_stats stats;
 };
 
@@ -354,7 +360,6 @@ u64 daq_chan_read64(struct daq_card *card, u32 channel, u32 reg);
 
 /* daq_reconf.c */
 int daq_set_ring_sizes(struct daq_card *card, u32 rx_size, u32 tx_size);
-void daq_default_table(struct daq_card *card);
 int daq_set_queues(struct daq_card *card, u32 count);
 
 /* daq_rx.c */
@@ -383,6 +388,16 @@ int daq_bpf(struct net_device *netdev, struct netdev_bpf *bpf);
 int daq_xsk_wakeup(struct net_device *netdev, u32 queue, u32 flags);
 
 bool daq_fits_one_buffer(const struct bpf_prog *prog, u32 segment_bytes);
+
+/* daq_steer.c */
+void daq_default_table(struct daq_card *card);
+u32 daq_get_rxfh_indir_size(struct net_device *netdev);
+int daq_get_rxfh(struct net_device *netdev, struct ethtool_rxfh_param *rxfh);
+int daq_set_rxfh(struct net_device *netdev, struct ethtool_rxfh_param *rxfh,
+		 struct netlink_ext_ack *extack);
+int daq_get_rxnfc(struct net_device *netdev, struct ethtool_rxnfc *info,
+		  u32 *rules);
+int daq_set_rxnfc(struct net_device *netdev, struct ethtool_rxnfc *info);
 
 /* daq_ethtool.c */
 extern const struct ethtool_ops daq_ethtool_ops;

@@ -50,16 +50,8 @@ daq_xsk_request_metadata(struct xsk_buff_pool *pool,
 
 #define DAQ_XSK_LAUNCH_TIME
 
-static inline int daq_get_rxnfc(struct net_device *netdev,
-				struct ethtool_rxnfc *info, u32 *rules)
-{
-	if (info->cmd != ETHTOOL_GRXRINGS)
-		return -EOPNOTSUPP;
-	info->data = netdev->real_num_rx_queues;
-	return 0;
-}
-
-#define DAQ_RX_RING_COUNT	.get_rxnfc = daq_get_rxnfc
+/* ETHTOOL_GRXRINGS tells it. */
+#define DAQ_RX_RING_COUNT
 
 static inline void daq_napi_add(struct net_device *netdev,
 				struct napi_struct *napi,
@@ -112,7 +104,7 @@ static inline u32 daq_get_rx_ring_count(struct net_device *netdev)
 	return netdev->real_num_rx_queues;
 }
 
-#define DAQ_RX_RING_COUNT	.get_rx_ring_count = daq_get_rx_ring_count
+#define DAQ_RX_RING_COUNT	.get_rx_ring_count = daq_get_rx_ring_count,
 
 /* Each napi_enable() would give it another id if it had no place for one. */
 static inline void daq_napi_add(struct net_device *netdev,

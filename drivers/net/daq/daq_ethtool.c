@@ -220,44 +220,6 @@ static int daq_set_coalesce(struct net_device *netdev,
 	return 0;
 }
 
-/* The indirection table has an entry per channel: the queue that gets it. */
-static u32 daq_get_rxfh_indir_size(struct net_device *netdev)
-{
-	struct daq_card *card = netdev_priv(netdev);
-
-	return card->channels;
-}
-
-static int daq_get_rxfh(struct net_device *netdev,
-			struct ethtool_rxfh_param *rxfh)
-{
-	struct daq_card *card = netdev_priv(netdev);
-	u32 i;
-
-	rxfh->hfunc = ETH_RSS_HASH_NO_CHANGE;
-	if (rxfh->indir)
-		for (i = 0; i < card->channels; i++)
-			rxfh->indir[i] = card->chans[i].queue;
-	return 0;
-}
-
-static int daq_set_rxfh(struct net_device *netdev,
-			struct ethtool_rxfh_param *rxfh,
-			struct netlink_ext_ack *extack)
-{
-	struct daq_card *card = netdev_priv(netdev);
-	u32 i;
-
-	if (rxfh->key || rxfh->hfunc != ETH_RSS_HASH_NO_CHANGE) {
-		NL_SET_ERR_MSG(extack, "channels are not hashed: set the table only");
-		return -EOPNOTSUPP;
-	}
-	if (rxfh->indir)
-		for (i = 0; i < card->channels; i++)
-			daq_chan_move(card, i, rxfh->indir[i]);
-	return 0;
-}
-
 const struct ethtool_ops daq_ethtool_ops = {
 	.supported_coalesce_params = ETHTOOL_COALESCE_RX_MAX_FRAMES |
 				     ETHTOOL_COALESCE_RX_USECS,
@@ -276,5 +238,7 @@ const struct ethtool_ops daq_ethtool_ops = {
 	.get_rxfh_indir_size	= daq_get_rxfh_indir_size,
 	.get_rxfh		= daq_get_rxfh,
 	.set_rxfh		= daq_set_rxfh,
-	DAQ_RX_RING_COUNT,
+	.get_rxnfc		= daq_get_rxnfc,
+	.set_rxnfc		= daq_set_rxnfc,
+	DAQ_RX_RING_COUNT
 };

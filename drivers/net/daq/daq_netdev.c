@@ -117,6 +117,8 @@ static void daq_init_chan(struct daq_card *card, u32 channel)
 	struct daq_chan *chan = &card->chans[channel];
 
 	chan->queue = channel;
+	chan->entry = channel;
+	chan->rule = DAQ_NO_RULE;
 	chan->format = (struct daq_format){
 		.source = DAQ_SOURCE_NONE,
 		.loop_from = channel,
@@ -155,7 +157,7 @@ void daq_setup(struct net_device *netdev)
 	netdev->priv_flags &= ~IFF_TX_SKB_SHARING;
 	/* Nobody is out there to talk IPv6 with. */
 	netdev->priv_flags |= IFF_LIVE_ADDR_CHANGE | IFF_NO_ADDRCONF;
-	netdev->features |= NETIF_F_SG | NETIF_F_HIGHDMA;
+	netdev->features |= NETIF_F_SG | NETIF_F_HIGHDMA | NETIF_F_NTUPLE;
 	netdev->hw_features |= NETIF_F_SG;
 	netdev->max_mtu = DAQ_MAX_MTU;
 	netdev->xdp_zc_max_segs = DAQ_SEG_BUFS;

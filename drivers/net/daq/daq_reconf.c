@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
 /* What changes while data flow: sizes of rings, number of queues. */
-#include <linux/ethtool.h>
 #include <linux/netdevice.h>
 
 #include "daq.h"
@@ -48,25 +47,6 @@ out_free_rings:
 		daq_rings_free(card, &rings[n]);
 	kvfree(rings);
 	return err;
-}
-
-/**
- * daq_default_table() - spread the channels over the queues in use
- * @card: card
- *
- * Does nothing if the user has done it.
- *
- * Context: process, RTNL held.
- */
-void daq_default_table(struct daq_card *card)
-{
-	u32 i;
-
-	if (netif_is_rxfh_configured(card->netdev))
-		return;
-	for (i = 0; i < card->channels; i++)
-		daq_chan_move(card, i,
-			      ethtool_rxfh_indir_default(i, card->nr_queues));
 }
 
 /* Take a queue into use. */
