@@ -6,6 +6,7 @@
 #include <linux/daq.h>
 #include <linux/ethtool.h>
 #include <linux/filter.h>
+#include <linux/if_vlan.h>
 #include <linux/netdevice.h>
 #include <linux/u64_stats_sync.h>
 #include <net/page_pool/types.h>
@@ -33,6 +34,14 @@ struct xsk_buff_pool;
 #define DAQ_TAILROOM		SKB_DATA_ALIGN(sizeof(struct skb_shared_info))
 /* Bytes of a packet that fit a page of the page pool. */
 #define DAQ_PAGE_ROOM		(PAGE_SIZE - XDP_PACKET_HEADROOM - DAQ_TAILROOM)
+
+/* What a packet of MTU bytes has around it, as AF_XDP sees it at bind. */
+#define DAQ_MTU_OVERHEAD	(VLAN_ETH_HLEN + VLAN_HLEN + ETH_FCS_LEN)
+/* The longest that a socket with 4 KiB chunks and no headroom can take. */
+#define DAQ_MAX_MTU		(DAQ_SEG_BUFS * ALIGN_DOWN(DAQ_PAGE_ROOM, 128) - \
+				 DAQ_MTU_OVERHEAD)
+/* The longest that a program which is not xdp.frags can take. */
+#define DAQ_MAX_MTU_NO_FRAGS	(DAQ_PAGE_ROOM - VLAN_ETH_HLEN)
 
 /**
  * struct daq_hw_ops - the way to a card's registers and interrupts
@@ -384,6 +393,7 @@ int daq_xdp_xmit(struct net_device *netdev, int n, struct xdp_frame **frames,
 extern const struct xsk_tx_metadata_ops daq_tx_metadata_ops;
 
 /* daq_xdp.c */
+void daq_update_max_mtu(struct daq_card *card);
 int daq_bpf(struct net_device *netdev, struct netdev_bpf *bpf);
 int daq_xsk_wakeup(struct net_device *netdev, u32 queue, u32 flags);
 

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The network interface of a card. */
 #include <linux/etherdevice.h>
-#include <linux/if_vlan.h>
-#include <net/xdp_sock_drv.h>
 
 #include "daq.h"
 #include "daq_compat.h"
@@ -10,12 +8,6 @@
 /* Whole frames wake the consumer; a frame that is slower than this does not. */
 #define DAQ_RX_FRAMES_DEFAULT	1
 #define DAQ_RX_USECS_DEFAULT	(100 * USEC_PER_MSEC)
-
-/* What a packet of so many bytes has around it, as AF_XDP sees it at bind. */
-#define DAQ_MTU_OVERHEAD	(VLAN_ETH_HLEN + VLAN_HLEN + ETH_FCS_LEN)
-/* The longest that a socket with 4 KiB chunks and no headroom can take. */
-#define DAQ_MAX_MTU		(DAQ_SEG_BUFS * ALIGN_DOWN(DAQ_PAGE_ROOM, 128) - \
-				 DAQ_MTU_OVERHEAD)
 
 static int daq_open(struct net_device *netdev)
 {
@@ -61,39 +53,11 @@ static int daq_stop(struct net_device *netdev)
 	return 0;
 }
 
-static bool daq_mtu_fits_pool(const struct xsk_buff_pool *pool, u32 mtu)
-{
-	u32 bufs = pool->umem->flags & XDP_UMEM_SG_FLAG ? DAQ_SEG_BUFS : 1;
-
-	return mtu + DAQ_MTU_OVERHEAD <=
-	       bufs * xsk_pool_get_rx_frame_size((struct xsk_buff_pool *)pool);
-}
-
-static int daq_change_mtu(struct net_device *netdev, int mtu)
-{
-	struct daq_card *card = netdev_priv(netdev);
-	struct bpf_prog *prog = rtnl_dereference(card->xdp_prog);
-	u32 i;
-
-	if (prog && !prog->aux->xdp_has_frags &&
-	    mtu + VLAN_ETH_HLEN > DAQ_PAGE_ROOM)
-		return -EINVAL;
-	for (i = 0; i < card->channels; i++) {
-		struct xsk_buff_pool *pool = card->queues[i].pool;
-
-		if (pool && !daq_mtu_fits_pool(pool, mtu))
-			return -EINVAL;
-	}
-	WRITE_ONCE(netdev->mtu, mtu);
-	return 0;
-}
-
 static const struct net_device_ops daq_netdev_ops = {
 	.ndo_open		= daq_open,
 	.ndo_stop		= daq_stop,
 	.ndo_start_xmit		= daq_start_xmit,
 	.ndo_get_stats64	= daq_get_stats64,
-	.ndo_change_mtu		= daq_change_mtu,
 	.ndo_set_mac_address	= eth_mac_addr,
 	.ndo_validate_addr	= eth_validate_addr,
 	.ndo_bpf		= daq_bpf,

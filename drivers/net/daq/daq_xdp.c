@@ -1,12 +1,40 @@
 // SPDX-License-Identifier: GPL-2.0
 /* XDP programs and the buffer pools of zero-copy sockets: control path. */
 #include <linux/dma-mapping.h>
-#include <linux/if_vlan.h>
 #include <net/xdp_sock_drv.h>
 
 #include "daq.h"
 
 #define DAQ_XSK_DMA_ATTRS	(DMA_ATTR_SKIP_CPU_SYNC | DMA_ATTR_WEAK_ORDERING)
+
+static u32 daq_pool_max_mtu(struct xsk_buff_pool *pool)
+{
+	u32 bufs = pool->umem->flags & XDP_UMEM_SG_FLAG ? DAQ_SEG_BUFS : 1;
+
+	return bufs * xsk_pool_get_rx_frame_size(pool) - DAQ_MTU_OVERHEAD;
+}
+
+/**
+ * daq_update_max_mtu() - allow what the program and all sockets can take
+ * @card: card
+ *
+ * The kernel checks an MTU against this and says so when it refuses one.
+ *
+ * Context: process, RTNL held.
+ */
+void daq_update_max_mtu(struct daq_card *card)
+{
+	struct bpf_prog *prog = rtnl_dereference(card->xdp_prog);
+	u32 max = DAQ_MAX_MTU;
+	u32 i;
+
+	if (prog && !prog->aux->xdp_has_frags)
+		max = DAQ_MAX_MTU_NO_FRAGS;
+	for (i = 0; i < card->nr_queues; i++)
+		if (card->queues[i].pool)
+			max = min(max, daq_pool_max_mtu(card->queues[i].pool));
+	WRITE_ONCE(card->netdev->max_mtu, max);
+}
 
 /**
  * daq_fits_one_buffer() - whether a program can be shown such segments
@@ -28,10 +56,9 @@ static int daq_set_prog(struct daq_card *card, struct bpf_prog *prog,
 	u32 i;
 
 	if (prog && !prog->aux->xdp_has_frags &&
-	    card->netdev->mtu + VLAN_ETH_HLEN > DAQ_PAGE_ROOM) {
+	    card->netdev->mtu > DAQ_MAX_MTU_NO_FRAGS) {
 		NL_SET_ERR_MSG_FMT(extack, "MTU %u needs an xdp.frags program; others take %lu",
-				   card->netdev->mtu,
-				   DAQ_PAGE_ROOM - VLAN_ETH_HLEN);
+				   card->netdev->mtu, DAQ_MAX_MTU_NO_FRAGS);
 		return -EINVAL;
 	}
 	for (i = 0; i < card->channels; i++) {
@@ -48,6 +75,7 @@ static int daq_set_prog(struct daq_card *card, struct bpf_prog *prog,
 	rcu_assign_pointer(card->xdp_prog, prog);
 	if (old)
 		bpf_prog_put(old);
+	daq_update_max_mtu(card);
 	return 0;
 }
 
@@ -79,6 +107,7 @@ static int daq_enable_pool(struct daq_card *card, struct xsk_buff_pool *pool,
 	if (netif_running(card->netdev))
 		daq_queue_stop(q);
 	WRITE_ONCE(q->pool, pool);
+	daq_update_max_mtu(card);
 	if (netif_running(card->netdev))
 		daq_queue_start(q);
 	return 0;
@@ -103,6 +132,7 @@ static int daq_disable_pool(struct daq_card *card, u32 queue)
 	if (netif_running(card->netdev))
 		daq_queue_stop(q);
 	WRITE_ONCE(q->pool, NULL);
+	daq_update_max_mtu(card);
 	if (netif_running(card->netdev))
 		daq_queue_start(q);
 
