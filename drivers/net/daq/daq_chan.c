@@ -157,9 +157,9 @@ static int daq_check_format(struct daq_card *card, const struct daq_format *f,
 				   f->line_bytes);
 		return -EINVAL;
 	}
-	if (f->output_low >= card->ring_size) {
+	if (f->output_low >= card->tx_ring_size) {
 		NL_SET_ERR_MSG_FMT(extack, "output-low %u is not below the size of the ring, %u",
-				   f->output_low, card->ring_size);
+				   f->output_low, card->tx_ring_size);
 		return -EINVAL;
 	}
 	if (!f->rate) {

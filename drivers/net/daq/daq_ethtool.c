@@ -164,6 +164,23 @@ static bool daq_ring_size_valid(const char *ring, u32 size,
 	return false;
 }
 
+static bool daq_watermarks_fit(const struct daq_card *card, u32 size,
+			       struct netlink_ext_ack *extack)
+{
+	u32 i;
+
+	for (i = 0; i < card->channels; i++) {
+		u32 low = card->chans[i].format.output_low;
+
+		if (low < size)
+			continue;
+		NL_SET_ERR_MSG_FMT(extack, "output-low %u of channel %u needs more than %u tx descriptors",
+				   low, i, size);
+		return false;
+	}
+	return true;
+}
+
 static int daq_set_ringparam(struct net_device *netdev,
 			     struct ethtool_ringparam *ring,
 			     struct kernel_ethtool_ringparam *kernel_ring,
@@ -173,7 +190,8 @@ static int daq_set_ringparam(struct net_device *netdev,
 	int err;
 
 	if (!daq_ring_size_valid("rx", ring->rx_pending, extack) ||
-	    !daq_ring_size_valid("tx", ring->tx_pending, extack))
+	    !daq_ring_size_valid("tx", ring->tx_pending, extack) ||
+	    !daq_watermarks_fit(card, ring->tx_pending, extack))
 		return -EINVAL;
 
 	err = daq_set_ring_sizes(card, ring->rx_pending, ring->tx_pending);
