@@ -539,15 +539,29 @@ static void test_rate(void)
 	ktap_eq(be64toh(header(0, 0).sample), 7 * start, "rate: and loses no sample");
 }
 
-static void send(u32 q, u64 addr, u32 len, u32 flags)
+static void send_at(u64 launch, u32 q, u64 addr, u32 len, u32 flags)
 {
 	struct daq_tx_desc desc = {
 		.addr = cpu_to_le64(addr), .len = cpu_to_le32(len), .flags = cpu_to_le32(flags),
+		.launch = cpu_to_le64(launch),
 	};
 
 	host_write(NULL, TX_DESC(q) + sizeof(desc) * (sent[q] % RING), &desc, sizeof(desc));
 	sent[q]++;
 	daq_model_doorbell(&model, DAQ_REG_QUEUE(q) + DAQ_QUEUE_TX_PROD, sent[q]);
+}
+
+static void send(u32 q, u64 addr, u32 len, u32 flags)
+{
+	send_at(0, q, addr, len, flags);
+}
+
+static u64 stamp_of(u32 q, u32 n)
+{
+	struct daq_tx_desc desc;
+
+	host_read(NULL, TX_DESC(q) + sizeof(desc) * (n % RING), &desc, sizeof(desc));
+	return le64_to_cpu(desc.stamp);
 }
 
 /* A segment in the host's memory: header at TX_DATA, payload behind it. */
@@ -793,6 +807,175 @@ static void test_hostile_output(void)
 	ktap_ok(host.longest <= DAQ_MAX_SEGMENT_BYTES, "hostile: no access longer than a segment");
 }
 
+static void set_clock_adj(s32 adj)
+{
+	daq_model_write(&model, DAQ_REG_CLOCK_ADJ, adj);
+}
+
+static void test_clock(void)
+{
+	const s32 odd = -123456789;
+	u64 start, before;
+	u32 i;
+
+	power_on(1);
+	ktap_ok(read64(DAQ_REG_CLOCK) == host.now, "clock: begins with the oscillator's time");
+	write64(DAQ_REG_CLOCK, 0x123456789abcdef0);
+	host.now += 1000;
+	ktap_ok(read64(DAQ_REG_CLOCK) == 0x123456789abcdef0 + 1000, "clock: is set and goes on");
+	write64(DAQ_REG_CLOCK_STEP, 0x500000000);
+	write64(DAQ_REG_CLOCK_STEP, -1ll);
+	ktap_ok(read64(DAQ_REG_CLOCK) == 0x123456789abcdef0 + 1000 + 0x500000000 - 1,
+		"clock: is stepped, to and fro");
+	before = read64(DAQ_REG_CLOCK);
+	daq_model_write(&model, DAQ_REG_CLOCK, 77);
+	daq_model_write(&model, DAQ_REG_CLOCK_STEP, 77);
+	ktap_ok(read64(DAQ_REG_CLOCK) == before, "clock: a low half alone does nothing");
+
+	/* 2^-10 faster, then slower */
+	start = read64(DAQ_REG_CLOCK);
+	set_clock_adj(1 << (DAQ_CLOCK_ADJ_SHIFT - 10));
+	host.now += 1024 * NSEC_PER_SEC;
+	ktap_ok(read64(DAQ_REG_CLOCK) - start == 1025 * NSEC_PER_SEC, "clock: runs faster");
+	set_clock_adj(-(1 << (DAQ_CLOCK_ADJ_SHIFT - 10)));
+	ktap_ok(read64(DAQ_REG_CLOCK) - start == 1025 * NSEC_PER_SEC,
+		"clock: another speed is no step");
+	host.now += 1024 * NSEC_PER_SEC;
+	ktap_ok(read64(DAQ_REG_CLOCK) - start == 2048 * NSEC_PER_SEC, "clock: runs slower");
+
+	start = read64(DAQ_REG_CLOCK);
+	before = host.now;
+	for (i = 0; i < 100000; i++) {
+		set_clock_adj(odd);
+		host.now += 7;
+	}
+	ktap_eq((s32)daq_model_read(&model, DAQ_REG_CLOCK_ADJ), odd, "clock: its speed is read back");
+	/* rounded down, as the clock is */
+	ktap_eq(read64(DAQ_REG_CLOCK) - start,
+		700000 + (((long long)700000 * odd) >> DAQ_CLOCK_ADJ_SHIFT),
+		"clock: no fraction is lost in 100000 adjustments");
+
+	start = read64(DAQ_REG_CLOCK);
+	set_clock_adj(INT32_MIN);
+	host.now += 32 * NSEC_PER_SEC;
+	ktap_eq(read64(DAQ_REG_CLOCK) - start, 31 * NSEC_PER_SEC, "clock: as slow as can be");
+	set_clock_adj(INT32_MAX);
+	host.now += 1ull << 61;
+	ktap_ok(read64(DAQ_REG_CLOCK) - start > 1ull << 61, "clock: as fast, for 73 years");
+}
+
+/* Whether each of the next segments comes when the card said, not 1 ns before. */
+static bool punctual(u32 ch, u32 count)
+{
+	bool good = true;
+	u64 produced, next;
+
+	while (count--) {
+		next = daq_model_step(&model);
+		produced = counter(ch, DAQ_CHAN_PRODUCED);
+		host.now = next - 1;
+		daq_model_step(&model);
+		good &= counter(ch, DAQ_CHAN_PRODUCED) == produced;
+		host.now = next;
+		daq_model_step(&model);
+		good &= counter(ch, DAQ_CHAN_PRODUCED) == produced + 1;
+	}
+	return good;
+}
+
+static bool evenly_spaced(u32 q, u32 first, u32 count, u64 from, u64 period)
+{
+	bool good = true;
+	u32 n;
+
+	for (n = 0; n < count; n++) {
+		good &= be64toh(header(q, first + n).timestamp) == from + n * period;
+		good &= le64_to_cpu(completion(q, first + n).timestamp) == from + n * period;
+	}
+	return good;
+}
+
+static void test_clock_pace(void)
+{
+	const u64 period = 512 * NSEC_PER_USEC;
+
+	power_on(2);
+	post(0, RING);
+	write64(DAQ_REG_CLOCK, 5000);
+	set_clock_adj(1 << (DAQ_CLOCK_ADJ_SHIFT - 6));
+	start_chan(0, DAQ_SOURCE_RAMP, 2, 1024, 1024, 1000000);
+	run(64 * period - 1);
+	ktap_eq(counter(0, DAQ_CHAN_PRODUCED), 64, "pace: 64 periods of a fast clock are not over");
+	run(1);
+	ktap_eq(counter(0, DAQ_CHAN_PRODUCED), 65, "pace: when a slow one has had 64, it has had 65");
+	ktap_ok(evenly_spaced(0, 0, 65, 5000, period), "pace: time stamps are by the clock");
+
+	write64(DAQ_REG_CLOCK_STEP, -5000);
+	run(64 * period);
+	ktap_ok(counter(0, DAQ_CHAN_PRODUCED) == 130 && evenly_spaced(0, 65, 65, 65 * period, period),
+		"pace: a clock put back tells another time and stops nothing");
+	write64(DAQ_REG_CLOCK_STEP, 3600 * NSEC_PER_SEC);
+	run(64 * period);
+	ktap_ok(counter(0, DAQ_CHAN_PRODUCED) == 195 &&
+		evenly_spaced(0, 130, 65, 130 * period + 3600 * NSEC_PER_SEC, period),
+		"pace: one put forward loses nothing");
+
+	set_clock_adj(-987654321);
+	ktap_ok(punctual(0, 1000), "pace: an odd slow clock: every segment in its very nanosecond");
+	set_clock_adj(987654321);
+	ktap_ok(punctual(0, 1000), "pace: an odd fast one too");
+
+	start_loop();
+	write64(DAQ_REG_CLOCK, 1000);
+	memset(host.memory + (TX_DATA - BASE), 0x11, 60);
+	send(2, TX_DATA, 60, DAQ_TX_F_EOP);
+	run(NSEC_PER_SEC);
+	ktap_ok(reported(1) == 1 && le64_to_cpu(completion(1, 0).timestamp) == 1000,
+		"pace: a foreign packet has the time when it came");
+	make_segment(1000, DAQ_HDR_F_SOF | DAQ_HDR_F_EOF);
+	send(2, TX_DATA, 1064, DAQ_TX_F_EOP);
+	run(NSEC_PER_SEC);
+	ktap_ok(evenly_spaced(1, 1, 1, 1000 + NSEC_PER_SEC, 0),
+		"pace: a segment in a loop that of its first sample");
+}
+
+/* Launch times and stamps are the clock's, which is not the oscillator here. */
+static void test_clock_output(void)
+{
+	const u32 flags = DAQ_TX_F_EOP | DAQ_TX_F_LAUNCH | DAQ_TX_F_STAMP;
+
+	start_loop();
+	write64(DAQ_REG_CLOCK, 1000);
+	memset(host.memory + (TX_DATA - BASE), 0x11, 60);
+	send_at(5001000, 2, TX_DATA, 60, flags);
+	run(4999999);
+	ktap_eq(counter(2, DAQ_CHAN_PLAYED), 0, "launch: not before the clock is there");
+	run(1);
+	ktap_eq(counter(2, DAQ_CHAN_PLAYED), 1, "launch: but then");
+	ktap_eq(stamp_of(2, 0), 5001000, "launch: the stamp is the clock's");
+	ktap_eq(le64_to_cpu(completion(1, 0).timestamp), 5001000,
+		"launch: as is the time when it came in");
+	send_at(500, 2, TX_DATA, 60, flags);
+	run(0);
+	ktap_eq(stamp_of(2, 1), 5001000, "launch: at once when it is over");
+
+	/* a clock ahead of all that the card has ever counted */
+	write64(DAQ_REG_CLOCK, 2 * host.now);
+	send_at(1, 2, TX_DATA, 60, flags);
+	run(0);
+	ktap_eq(counter(2, DAQ_CHAN_PLAYED), 3, "launch: also when that was before the card");
+	send_at(2 * host.now + 11 * NSEC_PER_SEC, 2, TX_DATA, 60, flags);
+	run(0);
+	ktap_eq(counter(2, DAQ_CHAN_TX_BAD), 1, "launch: 11 s ahead is too far");
+	send_at(2 * host.now + 9 * NSEC_PER_SEC, 2, TX_DATA, 60, flags);
+	run(NSEC_PER_SEC);
+	write64(DAQ_REG_CLOCK_STEP, -500 * NSEC_PER_MSEC);
+	run(8 * NSEC_PER_SEC + 500 * NSEC_PER_MSEC - 1);
+	ktap_eq(counter(2, DAQ_CHAN_PLAYED), 3, "launch: a clock put back makes it later");
+	run(1);
+	ktap_eq(counter(2, DAQ_CHAN_PLAYED), 4, "launch: not for ever");
+}
+
 static void test_registers(void)
 {
 	u32 reg, wrong = 0;
@@ -805,6 +988,11 @@ static void test_registers(void)
 		daq_model_read(&model, DAQ_REG_CHANNELS) == 3, "registers: identification");
 	host.now = 0x1122334455667788;
 	ktap_ok(read64(DAQ_REG_CLOCK) == host.now, "registers: 64 bits of the clock");
+	host.now = 0x11223344ffffffff;
+	daq_model_read(&model, DAQ_REG_CLOCK);
+	host.now++;
+	ktap_eq(daq_model_read(&model, DAQ_REG_CLOCK + 4), 0x11223344,
+		"registers: reading the low half of the clock keeps the high one");
 	write64(DAQ_REG_CHAN(2) + DAQ_CHAN_RATE, rate);
 	ktap_ok(read64(DAQ_REG_CHAN(2) + DAQ_CHAN_RATE) == rate,
 		"registers: 64 bits of a rate");
@@ -823,6 +1011,8 @@ static void test_registers(void)
 		daq_model_doorbell(&model, reg, 0xffffffff);
 	}
 	for (reg = 0; reg < DAQ_REG_CHAN(0); reg += 4) {
+		if (reg >= DAQ_REG_CLOCK && reg <= DAQ_REG_CLOCK_ADJ)
+			continue;
 		daq_model_write(&model, reg, 0xffffffff);
 		daq_model_doorbell(&model, reg, 0xffffffff);
 	}
@@ -998,6 +1188,10 @@ static void random_action(struct tally *tally)
 	case 4:
 		arm(q, any(65536), any(65536));
 		break;
+	case 5:
+		set_clock_adj(2 * any(1u << 31));
+		write64(DAQ_REG_CLOCK_STEP, (s32)(2 * any(1u << 31)));
+		break;
 	default:
 		reap(tally, q);
 		if (any(2))
@@ -1054,6 +1248,9 @@ int main(int argc, char **argv)
 	test_notice();
 	test_hostile_output();
 	test_registers();
+	test_clock();
+	test_clock_pace();
+	test_clock_output();
 	test_tail();
 	test_signals();
 	test_random(argc > 1 ? strtoull(argv[1], NULL, 0) : 20260822);

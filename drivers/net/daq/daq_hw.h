@@ -18,7 +18,10 @@
 #define DAQ_REG_ID		0x000	/* ro */
 #define DAQ_REG_VERSION		0x004	/* ro */
 #define DAQ_REG_CHANNELS	0x00c	/* ro */
-#define DAQ_REG_CLOCK		0x030	/* ro, 64 bits, ns */
+#define DAQ_REG_CLOCK		0x030	/* 64 bits, ns; see card.rst for halves */
+#define DAQ_REG_CLOCK_STEP	0x038	/* wo, 64 bits, signed: ns to add */
+#define DAQ_REG_CLOCK_ADJ	0x040	/* signed: how much faster it runs, */
+#define   DAQ_CLOCK_ADJ_SHIFT	  36	/* in units of 2^-36 */
 
 /* One page per channel; the queue of the same number has its upper half. */
 #define DAQ_REG_PAGE_SIZE	0x1000
@@ -108,7 +111,8 @@ static_assert(sizeof(struct daq_rx_desc) == 8);
 
 /**
  * struct daq_rx_cmpl - one segment or packet that the card has written
- * @timestamp: card clock at the first sample, ns
+ * @timestamp: card clock, ns: at a segment's first sample, as in its header;
+ *	       when another packet came
  * @frame: frame number
  * @len: bytes, header included
  * @first: ring index of its first buffer

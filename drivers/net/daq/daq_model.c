@@ -57,6 +57,46 @@ static bool daq_chan_on(const struct daq_model_chan *ch)
 	return ch->ctrl & DAQ_CHAN_CTRL_ENABLE;
 }
 
+/* Time: by the counter, where nothing else is said */
+
+#define DAQ_CLOCK_UNIT	BIT_ULL(DAQ_CLOCK_ADJ_SHIFT)
+
+static u64 daq_counter_at(const struct daq_model_clock *c, u64 osc, u64 *frac)
+{
+	u64 delta = osc - c->osc;
+	u64 low = (delta * c->rate & (DAQ_CLOCK_UNIT - 1)) + c->frac;
+
+	*frac = low & (DAQ_CLOCK_UNIT - 1);
+	return c->ns + mul_u64_u64_shr(delta, c->rate, DAQ_CLOCK_ADJ_SHIFT) +
+	       (low >> DAQ_CLOCK_ADJ_SHIFT);
+}
+
+static u64 daq_now(const struct daq_model *m)
+{
+	u64 frac;
+
+	return daq_counter_at(&m->clock, m->host->now(m->ctx), &frac);
+}
+
+/* Return: what the clock shows at a time of the counter. */
+static u64 daq_clock_at(const struct daq_model *m, u64 time)
+{
+	return time + m->clock.offset;
+}
+
+/* Return: when the oscillator has got to a time of the counter. */
+static u64 daq_osc_at(const struct daq_model_clock *c, u64 time)
+{
+	u64 osc, frac;
+
+	if (time == U64_MAX)
+		return U64_MAX;
+	if (time <= c->ns)
+		return c->osc;
+	osc = c->osc + mul_u64_u64_div_u64(time - c->ns, DAQ_CLOCK_UNIT, c->rate);
+	return daq_counter_at(c, osc, &frac) < time ? osc + 1 : osc;
+}
+
 /* Interrupts and reports */
 
 static void daq_try_raise(struct daq_model *m, struct daq_model_queue *q)
@@ -120,7 +160,7 @@ static void daq_moderate_rx(struct daq_model *m, struct daq_model_queue *q,
 	u32 left = READ_ONCE(q->rx_prod) - q->rx_cons;
 
 	if (q->rx_done == q->rx_reported + 1)
-		q->rx_oldest = m->host->now(m->ctx);
+		q->rx_oldest = daq_now(m);
 	if (eof)
 		q->rx_unreported++;
 	if ((eof && q->rx_unreported >= q->rx_frames) || left < q->rx_low)
@@ -217,7 +257,8 @@ static bool daq_input(struct daq_model *m, struct daq_model_chan *ch,
 	if (!hdr || (hdr->flags & DAQ_HDR_F_EOF))
 		flags |= DAQ_RX_F_EOF;
 	memset(&cmpl, 0, sizeof(cmpl));
-	cmpl.timestamp = cpu_to_le64(m->host->now(m->ctx));
+	cmpl.timestamp = cpu_to_le64(hdr ? be64_to_cpu(hdr->timestamp) :
+					   daq_clock_at(m, daq_now(m)));
 	cmpl.frame = cpu_to_le32(ch->frame);
 	cmpl.len = cpu_to_le32(total);
 	cmpl.first = cpu_to_le16(q->rx_cons & mask);
@@ -235,7 +276,7 @@ static bool daq_input(struct daq_model *m, struct daq_model_chan *ch,
 /* One segment of @len bytes with the channel's next numbers and place. */
 static bool daq_send_segment(struct daq_model *m, struct daq_model_chan *ch,
 			     struct daq_feed *feed, u32 len, u32 frame_len,
-			     u8 flags, u64 timestamp)
+			     u8 flags, u64 time)
 {
 	struct daq_hdr hdr = {
 		.ethertype = cpu_to_be16(DAQ_ETHERTYPE),
@@ -248,7 +289,7 @@ static bool daq_send_segment(struct daq_model *m, struct daq_model_chan *ch,
 		.payload_len = cpu_to_be32(len),
 		.frame_len = cpu_to_be32(frame_len),
 		.sample = cpu_to_be64(ch->sample),
-		.timestamp = cpu_to_be64(timestamp),
+		.timestamp = cpu_to_be64(daq_clock_at(m, time)),
 		.dropped = cpu_to_be64(ch->no_buffer + ch->too_long),
 	};
 	__be64 mac = cpu_to_be64(ch->mac << 16);
@@ -258,17 +299,17 @@ static bool daq_send_segment(struct daq_model *m, struct daq_model_chan *ch,
 	hdr.src[4] = (ch - m->chan) >> 8;
 	hdr.src[5] = ch - m->chan;
 
-	ch->active = m->host->now(m->ctx);
+	ch->active = daq_now(m);
 	return daq_input(m, ch, &hdr, feed, len);
 }
 
 /* Send a segment or lose it; then the channel goes on to the next one. */
 static void daq_input_segment(struct daq_model *m, struct daq_model_chan *ch,
 			      struct daq_feed *feed, u32 len, u32 frame_len,
-			      u8 flags, u64 timestamp)
+			      u8 flags, u64 time)
 {
 	ch->overrun = !daq_send_segment(m, ch, feed, len, frame_len, flags,
-					timestamp);
+					time);
 	ch->ended = ch->overrun && (flags & DAQ_HDR_F_LAST);
 	ch->sample += len / ch->sample_bytes;
 	ch->offset += len;
@@ -640,15 +681,18 @@ static bool daq_check_output(struct daq_model *m, struct daq_model_chan *ch,
 {
 	const struct daq_tx_desc *first = &out->feed.desc[0];
 	u64 launch = le64_to_cpu(first->launch);
+	u64 time = daq_clock_at(m, now);
 	struct daq_hdr hdr;
 
 	if (out->bufs > DAQ_SEG_BUFS || !daq_wire_fits(out->len) ||
 	    out->len < sizeof(hdr.dst) + sizeof(hdr.src))
 		return false;
 	if (le32_to_cpu(first->flags) & DAQ_TX_F_LAUNCH) {
-		if (launch > now + DAQ_LAUNCH_HORIZON)
+		if (launch > time + DAQ_LAUNCH_HORIZON)
 			return false;
-		out->launch = launch;
+		/* By the counter, unless it had not begun then. */
+		if (launch > time || time - launch < now)
+			out->launch = now + (launch - time);
 	}
 	memset(&hdr, 0, sizeof(hdr));
 	daq_rewind(&out->feed);
@@ -687,7 +731,7 @@ static void daq_write_stamp(struct daq_model *m, struct daq_model_queue *q,
 			    u64 now)
 {
 	u32 slot = q->tx_cons & (q->tx_size - 1);
-	__le64 stamp = cpu_to_le64(now);
+	__le64 stamp = cpu_to_le64(daq_clock_at(m, now));
 
 	m->host->write(m->ctx, q->tx_desc + sizeof(struct daq_tx_desc) * slot +
 		       offsetof(struct daq_tx_desc, stamp), &stamp,
@@ -768,12 +812,12 @@ static u64 daq_step_moderation(struct daq_model *m, struct daq_model_queue *q,
  * daq_model_step() - do what is due, at most one segment per channel
  * @m: card
  *
- * Return: the card's time when the next thing is due, ns; in the past when
- * there is more to do, U64_MAX when only a register write can start it.
+ * Return: the oscillator's time when the next thing is due, ns; in the past
+ * when there is more to do, U64_MAX when only a register write can start it.
  */
 u64 daq_model_step(struct daq_model *m)
 {
-	u64 now = m->host->now(m->ctx);
+	u64 now = daq_now(m);
 	u64 next = U64_MAX;
 	u32 i;
 
@@ -784,7 +828,7 @@ u64 daq_model_step(struct daq_model *m)
 		next = min(next, daq_step_notice(m, &m->chan[i], now));
 		next = min(next, daq_step_moderation(m, &m->queue[i], now));
 	}
-	return next;
+	return daq_osc_at(&m->clock, next);
 }
 
 /* Registers */
@@ -914,7 +958,7 @@ static void daq_write_chan_ctrl(struct daq_model *m, struct daq_model_chan *ch,
 				u32 val)
 {
 	if (val & ~ch->ctrl & DAQ_CHAN_CTRL_ENABLE) {
-		ch->start = m->host->now(m->ctx);
+		ch->start = daq_now(m);
 		ch->start_frac = 0;
 		if (ch->offset)
 			ch->frame++;
@@ -931,6 +975,64 @@ static void daq_write_chan_queue(struct daq_model *m, struct daq_model_chan *ch,
 {
 	daq_report_rx(m, &m->queue[ch->queue]);
 	ch->queue = val;
+}
+
+/* What has passed at the old rate stays as it is. */
+static void daq_set_clock_rate(struct daq_model *m, u64 rate)
+{
+	struct daq_model_clock *c = &m->clock;
+	u64 osc = m->host->now(m->ctx);
+
+	c->ns = daq_counter_at(c, osc, &c->frac);
+	c->osc = osc;
+	c->rate = rate;
+}
+
+static void daq_write_global(struct daq_model *m, u32 reg, u32 val)
+{
+	struct daq_model_clock *c = &m->clock;
+	u64 both = (u64)val << 32 | c->low;
+
+	switch (reg) {
+	case DAQ_REG_CLOCK:
+	case DAQ_REG_CLOCK_STEP:
+		c->low = val;
+		break;
+	case DAQ_REG_CLOCK + 4:
+		c->offset = both - daq_now(m);
+		break;
+	case DAQ_REG_CLOCK_STEP + 4:
+		c->offset += both;
+		break;
+	case DAQ_REG_CLOCK_ADJ:
+		daq_set_clock_rate(m, DAQ_CLOCK_UNIT + (s32)val);
+		break;
+	}
+}
+
+static u32 daq_read_global(struct daq_model *m, u32 reg)
+{
+	struct daq_model_clock *c = &m->clock;
+	u64 time;
+
+	switch (reg) {
+	case DAQ_REG_ID:
+		return DAQ_HW_ID;
+	case DAQ_REG_VERSION:
+		return DAQ_HW_VERSION;
+	case DAQ_REG_CHANNELS:
+		return m->channels;
+	case DAQ_REG_CLOCK:
+		time = daq_clock_at(m, daq_now(m));
+		c->high = upper_32_bits(time);
+		return lower_32_bits(time);
+	case DAQ_REG_CLOCK + 4:
+		return c->high;
+	case DAQ_REG_CLOCK_ADJ:
+		return c->rate - DAQ_CLOCK_UNIT;
+	default:
+		return 0;
+	}
 }
 
 /**
@@ -979,6 +1081,8 @@ void daq_model_write(struct daq_model *m, u32 reg, u32 val)
 	u32 i = reg / DAQ_REG_PAGE_SIZE - 1;
 	u32 *field = daq_lookup(m, reg, true);
 
+	if (reg < DAQ_REG_CHAN(0))
+		daq_write_global(m, reg, val);
 	if (!field)
 		return;
 	if (field == &m->chan[i].ctrl)
@@ -1000,22 +1104,10 @@ void daq_model_write(struct daq_model *m, u32 reg, u32 val)
  */
 u32 daq_model_read(struct daq_model *m, u32 reg)
 {
-	u64 now = m->host->now(m->ctx);
-	u32 *field;
+	u32 *field = daq_lookup(m, reg, false);
 
-	switch (reg) {
-	case DAQ_REG_ID:
-		return DAQ_HW_ID;
-	case DAQ_REG_VERSION:
-		return DAQ_HW_VERSION;
-	case DAQ_REG_CHANNELS:
-		return m->channels;
-	case DAQ_REG_CLOCK:
-		return lower_32_bits(now);
-	case DAQ_REG_CLOCK + 4:
-		return upper_32_bits(now);
-	}
-	field = daq_lookup(m, reg, false);
+	if (reg < DAQ_REG_CHAN(0))
+		return daq_read_global(m, reg);
 	return field ? READ_ONCE(*field) : 0;
 }
 
@@ -1035,6 +1127,9 @@ void daq_model_init(struct daq_model *m, const struct daq_model_host *host,
 	m->host = host;
 	m->ctx = ctx;
 	m->channels = channels;
+	m->clock.osc = host->now(ctx);
+	m->clock.ns = m->clock.osc;
+	m->clock.rate = DAQ_CLOCK_UNIT;
 	for (i = 0; i < channels; i++) {
 		struct daq_model_chan *ch = &m->chan[i];
 

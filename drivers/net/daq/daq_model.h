@@ -24,7 +24,7 @@ struct daq_wire;
  * @write: DMA to host memory
  * @publish: DMA write of one 32-bit word, visible after all earlier writes
  * @raise: interrupt @vector; may be called from a doorbell write
- * @now: the card's clock, ns
+ * @now: the card's oscillator: ns that never go back; no register sets them
  * @cable: the card at the far end has something to look at; only for a card
  *	   with a cable
  */
@@ -35,6 +35,29 @@ struct daq_model_host {
 	void (*raise)(void *ctx, unsigned int vector);
 	u64 (*now)(void *ctx);
 	void (*cable)(void *ctx);
+};
+
+/**
+ * struct daq_model_clock - what time it is
+ * @osc: oscillator when @rate was set, ns
+ * @ns: the counter then: the oscillator, but as fast as CLOCK_ADJ says
+ * @frac: the rest of it, in units of 2^-DAQ_CLOCK_ADJ_SHIFT ns
+ * @rate: what the counter gains per ns, in units of 2^-DAQ_CLOCK_ADJ_SHIFT ns
+ * @offset: what to add to the counter to get the clock, modulo 2^64 ns
+ * @high: upper half of the clock when its lower half was read
+ * @low: lower half of a register whose upper half is still to be written
+ *
+ * All that the card does, it does by the counter, so that setting the clock
+ * changes no more than the time that it tells.
+ */
+struct daq_model_clock {
+	u64 osc;
+	u64 ns;
+	u64 frac;
+	u64 rate;
+	u64 offset;
+	u32 high;
+	u32 low;
 };
 
 /* One channel: an input and an output. */
@@ -99,6 +122,7 @@ struct daq_model_queue {
  * @host: services
  * @ctx: their first argument
  * @channels: number of channels, 1 to DAQ_MAX_CHANNELS
+ * @clock: the card's clock
  * @page: the card's own memory for data on its way
  * @chan: channels; only the first @channels exist
  * @queue: queues, one per channel
@@ -107,6 +131,7 @@ struct daq_model {
 	const struct daq_model_host *host;
 	void *ctx;
 	u32 channels;
+	struct daq_model_clock clock;
 	u8 page[4096] __aligned(8);
 	struct daq_model_chan chan[DAQ_MAX_CHANNELS];
 	struct daq_model_queue queue[DAQ_MAX_CHANNELS];

@@ -16,12 +16,14 @@ typedef uint8_t u8;
 typedef uint16_t u16;
 typedef int16_t s16;
 typedef uint32_t u32;
+typedef int32_t s32;
 typedef uint64_t u64;
 
 #define U64_MAX			UINT64_MAX
 #define NSEC_PER_SEC		1000000000L
 #define NSEC_PER_MSEC		1000000L
 #define NSEC_PER_USEC		1000L
+#define BIT_ULL(n)		(1ULL << (n))
 #define __aligned(n)		__attribute__((aligned(n)))
 #define ARRAY_SIZE(a)		(sizeof(a) / sizeof(*(a)))
 #define DIV_ROUND_UP(n, d)	(((n) + (d) - 1) / (d))
@@ -41,6 +43,7 @@ typedef uint64_t u64;
 #define cpu_to_be32(n)		htobe32(n)
 #define cpu_to_be64(n)		htobe64(n)
 #define be32_to_cpu(n)		be32toh(n)
+#define be64_to_cpu(n)		be64toh(n)
 
 #define READ_ONCE(x)		__atomic_load_n(&(x), __ATOMIC_RELAXED)
 #define WRITE_ONCE(x, v)	__atomic_store_n(&(x), v, __ATOMIC_RELAXED)
@@ -53,6 +56,16 @@ static inline u64 div64_u64_rem(u64 n, u64 d, u64 *rem)
 {
 	*rem = n % d;
 	return n / d;
+}
+
+static inline u64 mul_u64_u64_shr(u64 a, u64 b, unsigned int shift)
+{
+	return (unsigned __int128)a * b >> shift;
+}
+
+static inline u64 mul_u64_u64_div_u64(u64 a, u64 b, u64 d)
+{
+	return (unsigned __int128)a * b / d;
 }
 
 #endif /* _DAQ_MODEL_USER_H */

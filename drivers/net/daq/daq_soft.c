@@ -41,7 +41,7 @@ struct daq_vector {
  * @lock: serialises steps of @model and writes to its registers
  * @engine: the thread that runs @model
  * @kicked: the engine has to look at the model again
- * @epoch: what to add to the monotonic clock to get the card's, ns
+ * @epoch: what to add to the monotonic clock to get the card's oscillator, ns
  * @vectors: one interrupt per queue
  * @cable: the cable that is plugged in, or NULL; written under
  *	   daq_soft_cables and @lock
@@ -130,7 +130,7 @@ static const struct daq_model_host daq_soft_host = {
 
 /* The engine */
 
-/* Sleep until the card's time is @next, a kick, or the end. */
+/* Sleep until the oscillator is at @next, a kick, or the end. */
 static void daq_soft_sleep(struct daq_soft *soft, u64 next)
 {
 	ktime_t expires = ns_to_ktime(next - soft->epoch);
@@ -343,8 +343,8 @@ static int daq_soft_create_model(struct daq_soft *soft)
 	soft->model = vzalloc(sizeof(*soft->model));
 	if (!soft->model)
 		return -ENOMEM;
-	daq_model_init(soft->model, &daq_soft_host, soft, soft->card.channels);
 	soft->epoch = ktime_get_real_ns() - ktime_get_ns();
+	daq_model_init(soft->model, &daq_soft_host, soft, soft->card.channels);
 
 	engine = kthread_create(daq_soft_engine, soft, "%s",
 				dev_name(soft->card.dev));
