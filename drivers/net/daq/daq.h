@@ -7,7 +7,9 @@
 #include <linux/ethtool.h>
 #include <linux/filter.h>
 #include <linux/if_vlan.h>
+#include <linux/net_tstamp.h>
 #include <linux/netdevice.h>
+#include <linux/ptp_clock_kernel.h>
 #include <linux/u64_stats_sync.h>
 #include <net/page_pool/types.h>
 #include <net/xdp.h>
@@ -277,6 +279,18 @@ struct daq_queue {
 } ____cacheline_aligned_in_smp;
 
 /**
+ * struct daq_ptp - the card's clock as a PTP hardware clock
+ * @clock: what it is registered as; NULL in a kernel without PTP
+ * @info: what can be done with it
+ * @lock: serialises accesses to the clock's registers
+ */
+struct daq_ptp {
+	struct ptp_clock *clock;
+	struct ptp_clock_info info;
+	struct mutex lock;	/* all accesses to the clock's registers */
+};
+
+/**
  * struct daq_card - a card and its interface
  * @netdev: the interface
  * @dev: the device that does DMA
@@ -291,6 +305,8 @@ struct daq_queue {
  * @tx_ring_size: entries of its transmit ring
  * @rx_frames: frames per report to the host
  * @rx_usecs: bound on the age of what is not reported, microseconds
+ * @ptp: the clock
+ * @hwtstamp: which packets of the stack get its time; written under RTNL
  */
 struct daq_card {
 	struct net_device *netdev;
@@ -305,6 +321,8 @@ struct daq_card {
 	u32 tx_ring_size;
 	u32 rx_frames;
 	u32 rx_usecs;
+	struct daq_ptp ptp;
+	struct kernel_hwtstamp_config hwtstamp;
 };
 
 /* daq_netdev.c */
@@ -411,6 +429,17 @@ int daq_set_rxnfc(struct net_device *netdev, struct ethtool_rxnfc *info);
 
 /* daq_ethtool.c */
 extern const struct ethtool_ops daq_ethtool_ops;
+
+/* daq_ptp.c */
+int daq_ptp_register(struct daq_card *card);
+void daq_ptp_unregister(struct daq_card *card);
+int daq_get_ts_info(struct net_device *netdev,
+		    struct kernel_ethtool_ts_info *info);
+int daq_hwtstamp_get(struct net_device *netdev,
+		     struct kernel_hwtstamp_config *config);
+int daq_hwtstamp_set(struct net_device *netdev,
+		     struct kernel_hwtstamp_config *config,
+		     struct netlink_ext_ack *extack);
 
 /* daq_netlink.c */
 int daq_netlink_init(void);

@@ -243,7 +243,7 @@ const struct ethtool_ops daq_ethtool_ops = {
 				     ETHTOOL_COALESCE_RX_USECS,
 	.get_drvinfo		= daq_get_drvinfo,
 	.get_link		= ethtool_op_get_link,
-	.get_ts_info		= ethtool_op_get_ts_info,
+	.get_ts_info		= daq_get_ts_info,
 	.get_sset_count		= daq_get_sset_count,
 	.get_strings		= daq_get_strings,
 	.get_ethtool_stats	= daq_get_ethtool_stats,

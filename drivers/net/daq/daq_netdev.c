@@ -63,6 +63,8 @@ static const struct net_device_ops daq_netdev_ops = {
 	.ndo_bpf		= daq_bpf,
 	.ndo_xsk_wakeup		= daq_xsk_wakeup,
 	.ndo_xdp_xmit		= daq_xdp_xmit,
+	.ndo_hwtstamp_get	= daq_hwtstamp_get,
+	.ndo_hwtstamp_set	= daq_hwtstamp_set,
 };
 
 /**
@@ -151,6 +153,7 @@ int daq_card_init(struct daq_card *card, struct net_device *netdev)
 	card->tx_ring_size = DAQ_RING_DEFAULT;
 	card->rx_frames = DAQ_RX_FRAMES_DEFAULT;
 	card->rx_usecs = DAQ_RX_USECS_DEFAULT;
+	card->hwtstamp.rx_filter = HWTSTAMP_FILTER_ALL;
 	card->chans = kvcalloc(card->channels, sizeof(*card->chans), GFP_KERNEL);
 	if (!card->chans)
 		return -ENOMEM;

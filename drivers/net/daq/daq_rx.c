@@ -468,7 +468,8 @@ static enum daq_rx_count daq_pass(struct daq_queue *q, struct xdp_buff *xdp,
 
 	skb->protocol = eth_type_trans(skb, q->card->netdev);
 	skb_record_rx_queue(skb, q->index);
-	skb_hwtstamps(skb)->hwtstamp = ns_to_ktime(seg->timestamp);
+	if (READ_ONCE(q->card->hwtstamp.rx_filter) != HWTSTAMP_FILTER_NONE)
+		skb_hwtstamps(skb)->hwtstamp = ns_to_ktime(seg->timestamp);
 	napi_gro_receive(&q->napi, skb);
 	return DAQ_RX_STACK;
 }

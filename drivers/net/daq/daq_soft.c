@@ -367,6 +367,7 @@ static void daq_soft_destroy(struct net_device *netdev)
 {
 	struct daq_soft *soft = netdev_priv(netdev);
 
+	daq_ptp_unregister(&soft->card);
 	mutex_lock(&daq_soft_cables);
 	daq_soft_remove_cable(soft);
 	mutex_unlock(&daq_soft_cables);
@@ -425,14 +426,19 @@ static DAQ_NEWLINK(daq_soft_newlink)
 	err = daq_soft_create_model(soft);
 	if (err)
 		goto err_free_card;
+	err = daq_ptp_register(card);
+	if (err)
+		goto err_destroy_model;
 
 	err = register_netdevice(netdev);
 	if (err)
-		goto err_destroy_model;
+		goto err_unregister_ptp;
 	/* Not before: a failing registration calls it only sometimes. */
 	netdev->priv_destructor = daq_soft_destroy;
 	return 0;
 
+err_unregister_ptp:
+	daq_ptp_unregister(card);
 err_destroy_model:
 	daq_soft_destroy_model(soft);
 err_free_card:
