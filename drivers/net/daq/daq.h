@@ -390,6 +390,7 @@ int daq_set_ring_sizes(struct daq_card *card, u32 rx_size, u32 tx_size);
 int daq_set_queues(struct daq_card *card, u32 count);
 
 /* daq_rx.c */
+extern const struct xdp_metadata_ops daq_xdp_metadata_ops;
 bool daq_rx_refill(struct daq_queue *q);
 int daq_rx_poll(struct daq_queue *q, int budget);
 void daq_rx_drain(struct daq_queue *q);

@@ -127,6 +127,7 @@ void daq_setup(struct net_device *netdev)
 	netdev->hw_features |= NETIF_F_SG;
 	netdev->max_mtu = DAQ_MAX_MTU;
 	netdev->xdp_zc_max_segs = DAQ_SEG_BUFS;
+	netdev->xdp_metadata_ops = &daq_xdp_metadata_ops;
 	xdp_set_features_flag(netdev, NETDEV_XDP_ACT_BASIC |
 				      NETDEV_XDP_ACT_REDIRECT |
 				      NETDEV_XDP_ACT_NDO_XMIT |

@@ -23,12 +23,19 @@
 /* A completion, checked and in host order. */
 struct daq_rx_segment {
 	u64 timestamp;
+	u32 channel;
 	u32 len;
 	u32 bufs;
 	u32 head_len;	/* bytes in the first buffer */
 	bool split;
 	bool eof;
 	struct daq_rx_stats *stats;
+};
+
+/* What an XDP program is shown: @seg is there while it runs. */
+struct daq_xdp_buff {
+	struct xdp_buff xdp;
+	const struct daq_rx_segment *seg;
 };
 
 static union daq_rx_buf *daq_rx_buf(struct daq_rx_ring *rx, u32 i)
@@ -253,6 +260,7 @@ static bool daq_read_cmpl(struct daq_queue *q, struct daq_rx_segment *seg)
 	if (channel >= card->channels ||
 	    READ_ONCE(card->chans[channel].queue) != q->index)
 		channel = q->index;
+	seg->channel = channel;
 	seg->stats = &card->chans[channel].stats;
 	if (channel != le16_to_cpu(cmpl->channel))
 		return false;
@@ -445,6 +453,33 @@ static struct sk_buff *daq_wrap_pages(struct xdp_buff *xdp)
 	return skb;
 }
 
+/* XDP metadata */
+
+static const struct daq_rx_segment *daq_xdp_segment(const struct xdp_md *ctx)
+{
+	return container_of((const void *)ctx, struct daq_xdp_buff, xdp)->seg;
+}
+
+static int daq_xdp_rx_timestamp(const struct xdp_md *ctx, u64 *timestamp)
+{
+	*timestamp = daq_xdp_segment(ctx)->timestamp;
+	return 0;
+}
+
+/* What tells packets apart is their channel; nothing in them is hashed. */
+static int daq_xdp_rx_hash(const struct xdp_md *ctx, u32 *hash,
+			   enum xdp_rss_hash_type *rss_type)
+{
+	*hash = daq_xdp_segment(ctx)->channel;
+	*rss_type = XDP_RSS_TYPE_NONE;
+	return 0;
+}
+
+const struct xdp_metadata_ops daq_xdp_metadata_ops = {
+	.xmo_rx_timestamp	= daq_xdp_rx_timestamp,
+	.xmo_rx_hash		= daq_xdp_rx_hash,
+};
+
 /* Verdicts */
 
 static void daq_drop(struct daq_queue *q, struct xdp_buff *xdp)
@@ -533,7 +568,10 @@ static enum daq_rx_count daq_rx_segment(struct daq_queue *q,
 					const struct daq_rx_segment *seg,
 					u32 *done)
 {
-	struct xdp_buff *xdp, page_xdp;
+	struct daq_xdp_buff *buff, page_buff;
+
+	/* In the pool's buffers there is room for it behind the xdp_buff. */
+	XSK_CHECK_PRIV_TYPE(struct daq_xdp_buff);
 
 	if (seg->bufs > 1 && !daq_takes_frags(q, prog)) {
 		daq_free_bufs(q, seg->bufs);
@@ -542,13 +580,15 @@ static enum daq_rx_count daq_rx_segment(struct daq_queue *q,
 	}
 
 	if (q->pool) {
-		xdp = daq_take_chunks(q, seg);
+		buff = container_of(daq_take_chunks(q, seg),
+				    struct daq_xdp_buff, xdp);
 	} else {
-		xdp = &page_xdp;
-		daq_take_pages(q, seg, xdp);
+		buff = &page_buff;
+		daq_take_pages(q, seg, &buff->xdp);
 	}
+	buff->seg = seg;
 	q->rx.taken += seg->bufs;
-	return daq_run_xdp(q, prog, xdp, seg, done);
+	return daq_run_xdp(q, prog, &buff->xdp, seg, done);
 }
 
 /**
