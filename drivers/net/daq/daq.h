@@ -428,6 +428,16 @@ int daq_get_rxnfc(struct net_device *netdev, struct ethtool_rxnfc *info,
 		  u32 *rules);
 int daq_set_rxnfc(struct net_device *netdev, struct ethtool_rxnfc *info);
 
+/* daq_diag.c */
+#define DAQ_TESTS	5
+
+extern const char daq_test_names[DAQ_TESTS][ETH_GSTRING_LEN];
+int daq_get_regs_len(struct net_device *netdev);
+void daq_get_regs(struct net_device *netdev, struct ethtool_regs *regs,
+		  void *data);
+void daq_self_test(struct net_device *netdev, struct ethtool_test *test,
+		   u64 *results);
+
 /* daq_ethtool.c */
 extern const struct ethtool_ops daq_ethtool_ops;
 

@@ -61,9 +61,14 @@ static int daq_get_sset_count(struct net_device *netdev, int sset)
 {
 	struct daq_card *card = netdev_priv(netdev);
 
-	if (sset != ETH_SS_STATS)
+	switch (sset) {
+	case ETH_SS_STATS:
+		return card->channels * DAQ_STATS_PER_CHANNEL;
+	case ETH_SS_TEST:
+		return DAQ_TESTS;
+	default:
 		return -EOPNOTSUPP;
-	return card->channels * DAQ_STATS_PER_CHANNEL;
+	}
 }
 
 static void daq_get_strings(struct net_device *netdev, u32 sset, u8 *data)
@@ -71,6 +76,8 @@ static void daq_get_strings(struct net_device *netdev, u32 sset, u8 *data)
 	struct daq_card *card = netdev_priv(netdev);
 	u32 i, j;
 
+	if (sset == ETH_SS_TEST)
+		memcpy(data, daq_test_names, sizeof(daq_test_names));
 	if (sset != ETH_SS_STATS)
 		return;
 
@@ -242,8 +249,11 @@ const struct ethtool_ops daq_ethtool_ops = {
 	.supported_coalesce_params = ETHTOOL_COALESCE_RX_MAX_FRAMES |
 				     ETHTOOL_COALESCE_RX_USECS,
 	.get_drvinfo		= daq_get_drvinfo,
+	.get_regs_len		= daq_get_regs_len,
+	.get_regs		= daq_get_regs,
 	.get_link		= ethtool_op_get_link,
 	.get_ts_info		= daq_get_ts_info,
+	.self_test		= daq_self_test,
 	.get_sset_count		= daq_get_sset_count,
 	.get_strings		= daq_get_strings,
 	.get_ethtool_stats	= daq_get_ethtool_stats,
