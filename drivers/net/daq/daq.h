@@ -208,6 +208,7 @@ enum daq_tx_type {
  */
 struct daq_tx_buf {
 	enum daq_tx_type type;
+	u32 stamp;		/* descriptors of a packet that gets a stamp, else 0 */
 	u32 map_len;		/* 0: nothing to unmap */
 	bool map_page;		/* by dma_map_page(), not _single() */
 	dma_addr_t dma;
@@ -397,6 +398,11 @@ void daq_rx_drain(struct daq_queue *q);
 dma_addr_t daq_chunk_dma(struct daq_queue *q, struct xdp_buff *xdp);
 void daq_hold_chunk(struct daq_queue *q, struct xdp_buff *xdp);
 void daq_free_chunk(struct daq_queue *q, struct xdp_buff *xdp);
+
+/* daq_tap.c */
+bool daq_is_tapped(const struct net_device *netdev);
+void daq_show_to_tap(struct daq_queue *q, const struct xdp_buff *xdp,
+		     u32 hdr_len, u64 timestamp);
 
 /* daq_tx.c */
 netdev_tx_t daq_start_xmit(struct sk_buff *skb, struct net_device *netdev);

@@ -26,6 +26,7 @@ struct daq_rx_segment {
 	u32 channel;
 	u32 len;
 	u32 bufs;
+	u32 hdr_len;	/* bytes of its DAQ header; 0: another packet */
 	u32 head_len;	/* bytes in the first buffer */
 	bool split;
 	bool eof;
@@ -253,6 +254,7 @@ static bool daq_read_cmpl(struct daq_queue *q, struct daq_rx_segment *seg)
 	seg->len = le32_to_cpu(cmpl->len);
 	seg->bufs = le16_to_cpu(cmpl->bufs);
 	seg->split = flags & DAQ_RX_F_SPLIT;
+	seg->hdr_len = flags & DAQ_RX_F_SEGMENT ? DAQ_HDR_LEN : 0;
 	seg->eof = flags & DAQ_RX_F_EOF;
 	seg->head_len = seg->split ? DAQ_HDR_LEN :
 				     min(seg->len, rx->head_len);
@@ -531,6 +533,8 @@ static enum daq_rx_count daq_run_xdp(struct daq_queue *q, struct bpf_prog *prog,
 
 	if (prog)
 		verdict = bpf_prog_run_xdp(prog, xdp);
+	if (verdict != XDP_PASS && daq_is_tapped(q->card->netdev))
+		daq_show_to_tap(q, xdp, seg->hdr_len, seg->timestamp);
 
 	switch (verdict) {
 	case XDP_REDIRECT:
