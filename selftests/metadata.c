@@ -237,6 +237,37 @@ static int set_stamping(int tx_type, int rx_filter)
 	return stamping_ioctl(SIOCSHWTSTAMP, &config);
 }
 
+static u64 stamp_in(struct msghdr *msg)
+{
+	struct scm_timestamping stamps;
+	struct cmsghdr *cmsg;
+
+	for (cmsg = CMSG_FIRSTHDR(msg); cmsg; cmsg = CMSG_NXTHDR(msg, cmsg)) {
+		if (cmsg->cmsg_level != SOL_SOCKET || cmsg->cmsg_type != SCM_TIMESTAMPING)
+			continue;
+		memcpy(&stamps, CMSG_DATA(cmsg), sizeof(stamps));
+		return stamps.ts[2].tv_sec * 1000000000ull + stamps.ts[2].tv_nsec;
+	}
+	return 0;
+}
+
+/* The hardware time stamp of what was sent, 0 if none comes. */
+static u64 sent_stamp(int fd)
+{
+	char control[512], data[2048];
+	struct iovec iov = { data, sizeof(data) };
+	struct msghdr msg = {
+		.msg_iov = &iov, .msg_iovlen = 1,
+		.msg_control = control, .msg_controllen = sizeof(control),
+	};
+	struct pollfd pollfd = { .fd = fd };
+
+	/* only errors wake, and stamps come that way */
+	if (poll(&pollfd, 1, 300) <= 0 || recvmsg(fd, &msg, MSG_ERRQUEUE) < 0)
+		return 0;
+	return stamp_in(&msg);
+}
+
 /* The hardware time stamp of the next segment, 0 if it has none; @hdr gets its header. */
 static u64 receive_stamped(int fd, struct daq_hdr *hdr)
 {
@@ -247,19 +278,10 @@ static u64 receive_stamped(int fd, struct daq_hdr *hdr)
 		.msg_control = control, .msg_controllen = sizeof(control),
 	};
 	struct pollfd pollfd = { .fd = fd, .events = POLLIN };
-	struct cmsghdr *cmsg;
 
 	if (poll(&pollfd, 1, 5000) <= 0 || recvmsg(fd, &msg, 0) < (ssize_t)sizeof(*hdr))
 		ktap_die("no segment");
-	for (cmsg = CMSG_FIRSTHDR(&msg); cmsg; cmsg = CMSG_NXTHDR(&msg, cmsg)) {
-		struct scm_timestamping stamps;
-
-		if (cmsg->cmsg_level != SOL_SOCKET || cmsg->cmsg_type != SCM_TIMESTAMPING)
-			continue;
-		memcpy(&stamps, CMSG_DATA(cmsg), sizeof(stamps));
-		return stamps.ts[2].tv_sec * 1000000000ull + stamps.ts[2].tv_nsec;
-	}
-	return 0;
+	return stamp_in(&msg);
 }
 
 /* Of some segments, how many have a time stamp, and how many the header's. */
@@ -299,12 +321,43 @@ static void test_stack(void)
 	card_up(true);
 	ktap_eq(get_filter(), HWTSTAMP_FILTER_NONE, "stack: nor after down and up");
 
-	ktap_eq(set_stamping(HWTSTAMP_TX_ON, HWTSTAMP_FILTER_ALL), -ERANGE,
-		"stack: stamps of what is sent are refused");
+	ktap_eq(set_stamping(HWTSTAMP_TX_ONESTEP_SYNC, HWTSTAMP_FILTER_ALL), -ERANGE,
+		"stack: stamps inside of what is sent are refused");
 	ktap_eq(get_filter(), HWTSTAMP_FILTER_NONE, "stack: and all stays as it was");
 	ktap_eq(set_stamping(HWTSTAMP_TX_OFF, HWTSTAMP_FILTER_PTP_V2_L2_EVENT), 0,
 		"stack: who asks for PTP packets only");
 	ktap_eq(get_filter(), HWTSTAMP_FILTER_ALL, "stack: gets all stamped, and is told");
+}
+
+/* Sends packets: how many get a hardware time stamp that is later than the one before. */
+static unsigned int count_sent_stamps(void)
+{
+	int fd = packet_socket(0x9000), i;
+	unsigned int flags = SOF_TIMESTAMPING_TX_HARDWARE | SOF_TIMESTAMPING_RAW_HARDWARE;
+	unsigned int right = 0;
+	u64 last = 0;
+
+	if (setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPING, &flags, sizeof(flags)) < 0)
+		ktap_die("SO_TIMESTAMPING: %m");
+	for (i = 0; i < 20; i++) {
+		u8 packet[1000] = { 2, [12] = 0x90 };
+		u64 stamp;
+
+		packet_send(fd, packet, sizeof(packet));
+		stamp = sent_stamp(fd);
+		right += stamp > last;
+		last = stamp;
+	}
+	close(fd);
+	return right;
+}
+
+static void test_sent(void)
+{
+	set_stamping(HWTSTAMP_TX_OFF, HWTSTAMP_FILTER_ALL);
+	ktap_eq(count_sent_stamps(), 0, "sent: no stamps when switched off");
+	ktap_eq(set_stamping(HWTSTAMP_TX_ON, HWTSTAMP_FILTER_ALL), 0, "sent: switched on");
+	ktap_eq(count_sent_stamps(), 20, "sent: each packet is stamped, later than the one before");
 }
 
 /* ---- What the interface says that it can do ---- */
@@ -364,6 +417,7 @@ int main(void)
 	make_card();
 	test_features();
 	test_stack();
+	test_sent();
 	attach();
 	test_pages();
 	test_zero_copy();

@@ -53,8 +53,8 @@ test_show() {
 	check "the clock is there" [ -c "$clock" ]
 	output=$(ethtool -T daqt0)
 	matches "ethtool -T: names it" "$output" "*[Hh]ardware*: ${clock#/dev/ptp}*"
-	matches "ethtool -T: hardware time stamps of all that comes in, none of what goes out" \
-		"$output" "*hardware-receive*hardware-raw-clock*Transmit*off*Filter*none*all*"
+	matches "ethtool -T: hardware time stamps of all that comes in and goes out" "$output" \
+		"*hardware-transmit*hardware-receive*hardware-raw-clock*Transmit*off*on*Filter*none*all*"
 	output=$(ethtool -T daqt1)
 	matches "ethtool -T: the other card has a clock of its own" "$output" \
 		"*[Hh]ardware*: ${other#/dev/ptp}*"

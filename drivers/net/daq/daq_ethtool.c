@@ -181,8 +181,8 @@ static bool daq_watermarks_fit(const struct daq_card *card, u32 size,
 
 		if (low < size)
 			continue;
-		NL_SET_ERR_MSG_FMT(extack, "output-low %u of channel %u needs more than %u tx descriptors",
-				   low, i, size);
+		NL_SET_ERR_MSG_FMT(extack, "output-low %u of channel %u needs a larger tx ring",
+				   low, i);
 		return false;
 	}
 	return true;

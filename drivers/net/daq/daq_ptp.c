@@ -129,11 +129,12 @@ int daq_get_ts_info(struct net_device *netdev,
 	info->so_timestamping = SOF_TIMESTAMPING_TX_SOFTWARE |
 				SOF_TIMESTAMPING_RX_SOFTWARE |
 				SOF_TIMESTAMPING_SOFTWARE |
+				SOF_TIMESTAMPING_TX_HARDWARE |
 				SOF_TIMESTAMPING_RX_HARDWARE |
 				SOF_TIMESTAMPING_RAW_HARDWARE;
 	if (card->ptp.clock)
 		info->phc_index = ptp_clock_index(card->ptp.clock);
-	info->tx_types = BIT(HWTSTAMP_TX_OFF);
+	info->tx_types = BIT(HWTSTAMP_TX_OFF) | BIT(HWTSTAMP_TX_ON);
 	info->rx_filters = BIT(HWTSTAMP_FILTER_NONE) | BIT(HWTSTAMP_FILTER_ALL);
 	return 0;
 }
@@ -173,15 +174,15 @@ int daq_hwtstamp_set(struct net_device *netdev,
 {
 	struct daq_card *card = netdev_priv(netdev);
 
-	if (config->tx_type != HWTSTAMP_TX_OFF) {
-		NL_SET_ERR_MSG(extack,
-			       "the card does not time stamp what it sends: set TX to off");
+	if (config->tx_type != HWTSTAMP_TX_OFF &&
+	    config->tx_type != HWTSTAMP_TX_ON) {
+		NL_SET_ERR_MSG(extack, "time stamps of what is sent are off or on");
 		return -ERANGE;
 	}
 	if (config->rx_filter != HWTSTAMP_FILTER_NONE)
 		config->rx_filter = HWTSTAMP_FILTER_ALL;
 
-	card->hwtstamp.tx_type = config->tx_type;
+	WRITE_ONCE(card->hwtstamp.tx_type, config->tx_type);
 	WRITE_ONCE(card->hwtstamp.rx_filter, config->rx_filter);
 	return 0;
 }

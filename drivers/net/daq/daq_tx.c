@@ -59,6 +59,7 @@ struct daq_tx_buf *daq_tx_put(struct daq_tx_ring *tx, u32 i, dma_addr_t dma,
 	desc->flags = cpu_to_le32(eop ? DAQ_TX_F_EOP : 0);
 	desc->stamp = 0;
 	buf->type = DAQ_TX_NONE;
+	buf->stamp = 0;
 	buf->map_len = 0;
 	buf->dma = dma;
 	return buf;
@@ -135,6 +136,29 @@ static u32 daq_map_skb(struct daq_queue *q, struct sk_buff *skb)
 	return 1 + nr_frags;
 }
 
+/* The descriptor of a packet's end tells where the stamp is: in its first one. */
+static void daq_request_stamp(struct daq_queue *q, struct sk_buff *skb, u32 n)
+{
+	if (likely(!(skb_shinfo(skb)->tx_flags & SKBTX_HW_TSTAMP)) ||
+	    READ_ONCE(q->card->hwtstamp.tx_type) != HWTSTAMP_TX_ON)
+		return;
+	skb_shinfo(skb)->tx_flags |= SKBTX_IN_PROGRESS;
+	daq_tx_desc(&q->tx, 0)->flags |= cpu_to_le32(DAQ_TX_F_STAMP);
+	daq_tx_buf(&q->tx, n - 1)->stamp = n;
+}
+
+static void daq_tell_stamp(struct daq_queue *q, u32 i, struct daq_tx_buf *buf)
+{
+	struct daq_tx_desc *first = &q->tx.desc[(i + 1 - buf->stamp) & q->tx.mask];
+	struct skb_shared_hwtstamps stamps = {
+		.hwtstamp = ns_to_ktime(le64_to_cpu(first->stamp)),
+	};
+
+	/* What was not played has none. */
+	if (first->stamp)
+		skb_tstamp_tx(buf->skb, &stamps);
+}
+
 /*
  * There was no mapping for a packet. What is on its way gives its mappings
  * back: try again then.
@@ -181,6 +205,7 @@ netdev_tx_t daq_start_xmit(struct sk_buff *skb, struct net_device *netdev)
 	n = daq_map_skb(q, skb);
 	if (unlikely(!n))
 		return daq_xmit_later(q, skb);
+	daq_request_stamp(q, skb, n);
 	skb_tx_timestamp(skb);
 	daq_tx_count(q, 1, len);
 	q->tx.posted += n;
@@ -212,6 +237,8 @@ static u32 daq_tx_release(struct daq_queue *q, u32 i, int budget, u32 *chunks)
 		break;
 	case DAQ_TX_SKB:
 		len = buf->skb->len;
+		if (buf->stamp)
+			daq_tell_stamp(q, i, buf);
 		napi_consume_skb(buf->skb, budget);
 		break;
 	case DAQ_TX_XDP:
