@@ -10,6 +10,7 @@
 #include <linux/hrtimer.h>
 #include <linux/irq_work.h>
 #include <linux/kthread.h>
+#include <linux/mod_devicetable.h>
 #include <linux/platform_device.h>
 #include <net/rtnetlink.h>
 
@@ -315,10 +316,12 @@ static const struct daq_hw_ops daq_soft_ops = {
 
 /* Plugging in and out */
 
+#define DAQ_SOFT_NAME	"daq-soft"
+
 static struct platform_device *daq_soft_create_device(void)
 {
 	const struct platform_device_info info = {
-		.name		= "daq-soft",
+		.name		= DAQ_SOFT_NAME,
 		.id		= PLATFORM_DEVID_AUTO,
 		.dma_mask	= DMA_BIT_MASK(64),
 	};
@@ -464,6 +467,20 @@ static struct rtnl_link_ops daq_soft_link_ops __read_mostly = {
 	.newlink	= daq_soft_newlink,
 };
 
+/* Has nothing to do, but devices are asked what driver they have. */
+static const struct platform_device_id daq_soft_ids[] = {
+	{ DAQ_SOFT_NAME },
+	{ }
+};
+
+static struct platform_driver daq_soft_driver = {
+	.driver = {
+		.name			= KBUILD_MODNAME,
+		.suppress_bind_attrs	= true,
+	},
+	.id_table = daq_soft_ids,
+};
+
 /**
  * daq_soft_init() - make `ip link add type daq` work
  *
@@ -471,7 +488,15 @@ static struct rtnl_link_ops daq_soft_link_ops __read_mostly = {
  */
 int __init daq_soft_init(void)
 {
-	return rtnl_link_register(&daq_soft_link_ops);
+	int err;
+
+	err = platform_driver_register(&daq_soft_driver);
+	if (err)
+		return err;
+	err = rtnl_link_register(&daq_soft_link_ops);
+	if (err)
+		platform_driver_unregister(&daq_soft_driver);
+	return err;
 }
 
 /**
@@ -480,4 +505,5 @@ int __init daq_soft_init(void)
 void daq_soft_exit(void)
 {
 	rtnl_link_unregister(&daq_soft_link_ops);
+	platform_driver_unregister(&daq_soft_driver);
 }
