@@ -94,10 +94,13 @@ static bool daq_test_registers(struct daq_card *card)
 
 static bool daq_test_clock(struct daq_card *card)
 {
-	u32 before = card->ops->read32(card, DAQ_REG_CLOCK);
+	struct ptp_clock_info *ptp = &card->ptp.info;
+	struct timespec64 before, after;
 
+	ptp->gettimex64(ptp, &before, NULL);
 	fsleep(USEC_PER_MSEC);
-	return card->ops->read32(card, DAQ_REG_CLOCK) != before;
+	ptp->gettimex64(ptp, &after, NULL);
+	return !timespec64_equal(&before, &after);
 }
 
 /* Can the card have dropped what it says, and do its counters only grow? */
