@@ -11,6 +11,7 @@
 #include <linux/netdevice.h>
 #include <linux/ptp_clock_kernel.h>
 #include <linux/u64_stats_sync.h>
+#include <linux/workqueue.h>
 #include <net/page_pool/types.h>
 #include <net/xdp.h>
 #include <net/xdp_sock.h>
@@ -18,6 +19,8 @@
 #include "daq_hw.h"
 
 struct daq_card;
+struct devlink;
+struct devlink_health_reporter;
 struct xsk_buff_pool;
 
 /* With fewer buffers left the card reports everything, see daq_rx_low(). */
@@ -279,6 +282,31 @@ struct daq_queue {
 	struct daq_queue_stats stats;
 } ____cacheline_aligned_in_smp;
 
+/* What a card can do wrong. */
+enum daq_error {
+	DAQ_ERROR_TEST,		/* nothing: devlink health test */
+	DAQ_ERROR_BAD_DESC,	/* a completion that makes no sense */
+	DAQ_ERROR_STOP,		/* DMA that goes on */
+	DAQ_ERROR_MOVE,		/* a channel that stays with its queue */
+	DAQ_ERRORS
+};
+
+/**
+ * struct daq_health - errors of a card, and how they are told
+ * @devlink: the card's devlink instance
+ * @reporter: where errors go to; NULL if there was no memory for it
+ * @work: makes @devlink visible, once, and reports @errors
+ * @registered: @devlink is visible; written by @work
+ * @errors: what happened since the last report, a bit each by enum daq_error
+ */
+struct daq_health {
+	struct devlink *devlink;
+	struct devlink_health_reporter *reporter;
+	struct work_struct work;
+	bool registered;
+	unsigned long errors;
+};
+
 /**
  * struct daq_ptp - the card's clock as a PTP hardware clock
  * @clock: what it is registered as; NULL in a kernel without PTP
@@ -308,6 +336,7 @@ struct daq_ptp {
  * @rx_usecs: bound on the age of what is not reported, microseconds
  * @ptp: the clock
  * @hwtstamp: which packets of the stack get its time; written under RTNL
+ * @health: its errors
  */
 struct daq_card {
 	struct net_device *netdev;
@@ -324,6 +353,7 @@ struct daq_card {
 	u32 rx_usecs;
 	struct daq_ptp ptp;
 	struct kernel_hwtstamp_config hwtstamp;
+	struct daq_health health;
 };
 
 /* daq_netdev.c */
@@ -389,6 +419,7 @@ u64 daq_chan_read64(struct daq_card *card, u32 channel, u32 reg);
 /* daq_reconf.c */
 int daq_set_ring_sizes(struct daq_card *card, u32 rx_size, u32 tx_size);
 int daq_set_queues(struct daq_card *card, u32 count);
+void daq_restart(struct daq_card *card);
 
 /* daq_rx.c */
 extern const struct xdp_metadata_ops daq_xdp_metadata_ops;
@@ -443,6 +474,12 @@ void daq_get_regs(struct net_device *netdev, struct ethtool_regs *regs,
 		  void *data);
 void daq_self_test(struct net_device *netdev, struct ethtool_test *test,
 		   u64 *results);
+
+/* daq_devlink.c */
+void daq_report_error(struct daq_card *card, enum daq_error error);
+int daq_devlink_alloc(struct daq_card *card);
+void daq_devlink_show(struct daq_card *card);
+void daq_devlink_free(struct daq_card *card);
 
 /* daq_ethtool.c */
 extern const struct ethtool_ops daq_ethtool_ops;

@@ -112,9 +112,11 @@ void daq_chan_move(struct daq_card *card, u32 channel, u32 queue)
 	napi_disable(&to->napi);
 	card->ops->write32(card, reg, queue);
 	if (read_poll_timeout(card->ops->read32, now, now == queue, 10,
-			      DAQ_CARD_TIMEOUT_US, false, card, reg))
+			      DAQ_CARD_TIMEOUT_US, false, card, reg)) {
 		netdev_err(card->netdev, "channel %u: card did not move it\n",
 			   channel);
+		daq_report_error(card, DAQ_ERROR_MOVE);
+	}
 	daq_queue_flush(from);
 	WRITE_ONCE(chan->queue, queue);
 	napi_enable(&to->napi);

@@ -6,9 +6,13 @@
 #include <linux/ethtool.h>
 #include <linux/skbuff.h>
 #include <linux/version.h>
+#include <net/devlink.h>
 #include <net/rtnetlink.h>
 #include <net/xdp.h>
 #include <net/xdp_sock_drv.h>
+
+/* An error sooner after the last recovery does not bring another one, ms. */
+#define DAQ_RECOVERY_PERIOD	1000
 
 #if KERNEL_VERSION(7, 0, 0) > LINUX_VERSION_CODE
 
@@ -59,6 +63,16 @@ static inline void daq_napi_add(struct net_device *netdev,
 				u32 index)
 {
 	netif_napi_add(netdev, napi, poll);
+}
+
+#define DAQ_REPORTER_PERIOD
+
+static inline struct devlink_health_reporter *
+daq_create_reporter(struct devlink *devlink,
+		    const struct devlink_health_reporter_ops *ops, void *priv)
+{
+	return devl_health_reporter_create(devlink, ops, DAQ_RECOVERY_PERIOD,
+					   priv);
 }
 
 #else
@@ -113,6 +127,15 @@ static inline void daq_napi_add(struct net_device *netdev,
 				u32 index)
 {
 	netif_napi_add_config(netdev, napi, poll, index);
+}
+
+#define DAQ_REPORTER_PERIOD	.default_graceful_period = DAQ_RECOVERY_PERIOD,
+
+static inline struct devlink_health_reporter *
+daq_create_reporter(struct devlink *devlink,
+		    const struct devlink_health_reporter_ops *ops, void *priv)
+{
+	return devl_health_reporter_create(devlink, ops, priv);
 }
 
 #endif

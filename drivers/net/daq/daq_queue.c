@@ -266,9 +266,11 @@ static void daq_queue_halt(struct daq_queue *q, u32 ctrl)
 
 	daq_queue_write(q, DAQ_QUEUE_CTRL, ctrl);
 	if (read_poll_timeout(daq_queue_read, busy, !(busy & ~ctrl), 10,
-			      DAQ_CARD_TIMEOUT_US, false, q, DAQ_QUEUE_BUSY))
+			      DAQ_CARD_TIMEOUT_US, false, q, DAQ_QUEUE_BUSY)) {
 		netdev_err(q->card->netdev, "queue %u: card did not stop DMA\n",
 			   q->index);
+		daq_report_error(q->card, DAQ_ERROR_STOP);
+	}
 }
 
 /**

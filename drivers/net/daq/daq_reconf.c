@@ -129,3 +129,21 @@ int daq_set_queues(struct daq_card *card, u32 count)
 	daq_remove_queues(card, count);
 	return 0;
 }
+
+/**
+ * daq_restart() - stop and start all queues that run
+ * @card: card
+ *
+ * Context: process, RTNL held.
+ */
+void daq_restart(struct daq_card *card)
+{
+	u32 i;
+
+	if (!netif_running(card->netdev))
+		return;
+	for (i = 0; i < card->nr_queues; i++) {
+		daq_queue_stop(&card->queues[i]);
+		daq_queue_start(&card->queues[i]);
+	}
+}

@@ -289,6 +289,7 @@ static enum daq_rx_count daq_skip_segment(struct daq_queue *q,
 	net_warn_ratelimited("%s: queue %u: bad completion, %u bytes in %u buffers\n",
 			     q->card->netdev->name, q->index, seg->len,
 			     seg->bufs);
+	daq_report_error(q->card, DAQ_ERROR_BAD_DESC);
 	return DAQ_RX_DROP_BAD_DESC;
 }
 

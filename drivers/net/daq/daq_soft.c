@@ -370,6 +370,7 @@ static void daq_soft_destroy(struct net_device *netdev)
 {
 	struct daq_soft *soft = netdev_priv(netdev);
 
+	daq_devlink_free(&soft->card);
 	daq_ptp_unregister(&soft->card);
 	mutex_lock(&daq_soft_cables);
 	daq_soft_remove_cable(soft);
@@ -433,13 +434,20 @@ static DAQ_NEWLINK(daq_soft_newlink)
 	if (err)
 		goto err_destroy_model;
 
-	err = register_netdevice(netdev);
+	err = daq_devlink_alloc(card);
 	if (err)
 		goto err_unregister_ptp;
+
+	err = register_netdevice(netdev);
+	if (err)
+		goto err_free_devlink;
 	/* Not before: a failing registration calls it only sometimes. */
 	netdev->priv_destructor = daq_soft_destroy;
+	daq_devlink_show(card);
 	return 0;
 
+err_free_devlink:
+	daq_devlink_free(card);
 err_unregister_ptp:
 	daq_ptp_unregister(card);
 err_destroy_model:
