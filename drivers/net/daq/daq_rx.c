@@ -604,7 +604,7 @@ static enum daq_rx_count daq_rx_segment(struct daq_queue *q,
  * A frame is one unit of work however many segments it has.
  *
  * Context: NAPI, @budget > 0.
- * Return: units of work done.
+ * Return: units of work done; @budget only when something is left to do.
  */
 int daq_rx_poll(struct daq_queue *q, int budget)
 {
@@ -639,7 +639,12 @@ int daq_rx_poll(struct daq_queue *q, int budget)
 	if (done & DAQ_XDP_FLUSH)
 		xdp_do_flush();
 	daq_count_poll(&q->stats, packets, bytes, done & DAQ_XDP_FLUSH);
-	return work;
+	/*
+	 * All done with the last of the budget: NAPI can complete at once.
+	 * Before 7.x the end of busy polling may lose its timer to a poll
+	 * that returns @budget, and nothing would ever poll again.
+	 */
+	return rx->seen == reported ? min(work, budget - 1) : work;
 }
 
 /**
