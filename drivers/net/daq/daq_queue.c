@@ -6,6 +6,7 @@
 #include <net/xdp_sock_drv.h>
 
 #include "daq.h"
+#include "daq_tx.h"
 
 /* Without memory a request is refused, which is all there is to say of it. */
 #define DAQ_GFP_RING	(GFP_KERNEL | __GFP_NOWARN)
@@ -354,6 +355,7 @@ void daq_irq(struct daq_queue *q)
 int daq_poll(struct napi_struct *napi, int budget)
 {
 	struct daq_queue *q = container_of(napi, struct daq_queue, napi);
+	bool refilled;
 	int work;
 
 	u64_stats_update_begin(&q->stats.syncp);
@@ -365,7 +367,11 @@ int daq_poll(struct napi_struct *napi, int budget)
 		return 0;
 
 	work = daq_rx_poll(q, budget);
-	if (!daq_rx_refill(q) || work == budget)
+	refilled = daq_rx_refill(q);
+	/* Not before there are buffers: what is sent may come back at once. */
+	if (q->pool)
+		daq_tx_socket(q);
+	if (!refilled || work == budget)
 		return budget;
 
 	if (napi_complete_done(napi, work))

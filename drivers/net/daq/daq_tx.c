@@ -277,9 +277,9 @@ static void daq_tx_reap(struct daq_queue *q, u32 reported, int budget)
 }
 
 /**
- * daq_tx_poll() - reap what was sent and take more from the socket
+ * daq_tx_poll() - reap what was sent
  * @q: queue
- * @budget: NAPI budget; 0: reap only
+ * @budget: NAPI budget
  *
  * Context: NAPI.
  */
@@ -296,9 +296,6 @@ void daq_tx_poll(struct daq_queue *q, int budget)
 	if (netif_tx_queue_stopped(txq) &&
 	    daq_tx_free(&q->tx) >= 2 * DAQ_TX_MAX_DESCS)
 		netif_tx_wake_queue(txq);
-
-	if (q->pool && budget)
-		daq_tx_socket(q);
 }
 
 /**
