@@ -268,10 +268,8 @@ struct daq_queue {
 	struct napi_struct napi;
 	struct daq_card *card;
 	u32 index;
-	struct_group_tagged(daq_rings, rings,
-		struct daq_rx_ring rx;
-		struct daq_tx_ring tx;
-	);
+	struct daq_rx_ring rx;
+	struct daq_tx_ring tx;
 	struct daq_queue_status *status;
 	dma_addr_t status_dma;
 	struct xsk_buff_pool *pool;
@@ -364,9 +362,10 @@ bool daq_is_card(const struct net_device *netdev);
 void daq_irq(struct daq_queue *q);
 
 /* daq_queue.c */
-int daq_rings_alloc(struct daq_card *card, struct daq_rings *rings,
-		    u32 rx_size, u32 tx_size);
-void daq_rings_free(struct daq_card *card, struct daq_rings *rings);
+int daq_rings_alloc(struct daq_card *card, struct daq_rx_ring *rx, u32 rx_size,
+		    struct daq_tx_ring *tx, u32 tx_size);
+void daq_rings_free(struct daq_card *card, struct daq_rx_ring *rx,
+		    struct daq_tx_ring *tx);
 int daq_queue_alloc(struct daq_queue *q);
 void daq_queue_free(struct daq_queue *q);
 void daq_queue_start(struct daq_queue *q);

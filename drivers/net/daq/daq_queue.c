@@ -73,36 +73,39 @@ static void daq_free_tx_ring(struct device *dev, struct daq_tx_ring *tx)
 /**
  * daq_rings_alloc() - get memory for the rings of a queue
  * @card: card
- * @rings: gets the rings
- * @rx_size: entries of the receive ring
- * @tx_size: entries of the transmit ring
+ * @rx: gets the receive ring
+ * @rx_size: its entries
+ * @tx: gets the transmit ring
+ * @tx_size: its entries
  *
  * Context: process.
  * Return: 0 or a negative errno.
  */
-int daq_rings_alloc(struct daq_card *card, struct daq_rings *rings,
-		    u32 rx_size, u32 tx_size)
+int daq_rings_alloc(struct daq_card *card, struct daq_rx_ring *rx, u32 rx_size,
+		    struct daq_tx_ring *tx, u32 tx_size)
 {
 	int err;
 
-	err = daq_alloc_rx_ring(card->dev, &rings->rx, rx_size);
+	err = daq_alloc_rx_ring(card->dev, rx, rx_size);
 	if (err)
 		return err;
-	err = daq_alloc_tx_ring(card->dev, &rings->tx, tx_size);
+	err = daq_alloc_tx_ring(card->dev, tx, tx_size);
 	if (err)
-		daq_free_rx_ring(card->dev, &rings->rx);
+		daq_free_rx_ring(card->dev, rx);
 	return err;
 }
 
 /**
  * daq_rings_free() - give the memory of rings back
  * @card: card
- * @rings: rings that no queue has
+ * @rx: receive ring that no queue has
+ * @tx: transmit ring, as @rx
  */
-void daq_rings_free(struct daq_card *card, struct daq_rings *rings)
+void daq_rings_free(struct daq_card *card, struct daq_rx_ring *rx,
+		    struct daq_tx_ring *tx)
 {
-	daq_free_tx_ring(card->dev, &rings->tx);
-	daq_free_rx_ring(card->dev, &rings->rx);
+	daq_free_tx_ring(card->dev, tx);
+	daq_free_rx_ring(card->dev, rx);
 }
 
 static struct page_pool *daq_create_page_pool(struct daq_queue *q)
@@ -138,7 +141,7 @@ int daq_queue_alloc(struct daq_queue *q)
 				       &q->status_dma, GFP_KERNEL);
 	if (!q->status)
 		return -ENOMEM;
-	err = daq_rings_alloc(card, &q->rings, card->rx_ring_size,
+	err = daq_rings_alloc(card, &q->rx, card->rx_ring_size, &q->tx,
 			      card->tx_ring_size);
 	if (err)
 		goto err_free_status;
@@ -163,7 +166,7 @@ err_unreg_rxq:
 err_destroy_page_pool:
 	page_pool_destroy(q->page_pool);
 err_free_rings:
-	daq_rings_free(card, &q->rings);
+	daq_rings_free(card, &q->rx, &q->tx);
 err_free_status:
 	dma_free_coherent(card->dev, sizeof(*q->status), q->status,
 			  q->status_dma);
@@ -180,7 +183,7 @@ void daq_queue_free(struct daq_queue *q)
 
 	xdp_rxq_info_unreg(&q->rxq);
 	page_pool_destroy(q->page_pool);
-	daq_rings_free(card, &q->rings);
+	daq_rings_free(card, &q->rx, &q->tx);
 	dma_free_coherent(card->dev, sizeof(*q->status), q->status,
 			  q->status_dma);
 }

@@ -5,6 +5,11 @@
 #include "daq.h"
 #include "daq_compat.h"
 
+struct daq_rings {
+	struct daq_rx_ring rx;
+	struct daq_tx_ring tx;
+};
+
 /**
  * daq_set_ring_sizes() - give all queues rings of other sizes
  * @card: card
@@ -27,7 +32,8 @@ int daq_set_ring_sizes(struct daq_card *card, u32 rx_size, u32 tx_size)
 	if (!rings)
 		return -ENOMEM;
 	for (n = 0; n < count; n++) {
-		err = daq_rings_alloc(card, &rings[n], rx_size, tx_size);
+		err = daq_rings_alloc(card, &rings[n].rx, rx_size, &rings[n].tx,
+				      tx_size);
 		if (err)
 			goto out_free_rings;
 	}
@@ -36,7 +42,8 @@ int daq_set_ring_sizes(struct daq_card *card, u32 rx_size, u32 tx_size)
 		struct daq_queue *q = &card->queues[i];
 
 		daq_queue_stop(q);
-		swap(q->rings, rings[i]);
+		swap(q->rx, rings[i].rx);
+		swap(q->tx, rings[i].tx);
 		daq_queue_start(q);
 	}
 	card->rx_ring_size = rx_size;
@@ -44,7 +51,7 @@ int daq_set_ring_sizes(struct daq_card *card, u32 rx_size, u32 tx_size)
 
 out_free_rings:
 	while (n--)
-		daq_rings_free(card, &rings[n]);
+		daq_rings_free(card, &rings[n].rx, &rings[n].tx);
 	kvfree(rings);
 	return err;
 }
