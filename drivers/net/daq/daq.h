@@ -251,7 +251,6 @@ struct daq_tx_ring {
  * @napi: its NAPI context
  * @card: the card
  * @index: number of the queue
- * @rings: both rings; other ones only with the queue stopped
  * @rx: receive ring
  * @tx: transmit ring
  * @status: where the card reports progress
