@@ -271,6 +271,20 @@ void steer_detach(void)
 	daq_steer__destroy(steer);
 }
 
+void steer_replace(void)
+{
+	struct daq_steer *next = daq_steer__open();
+
+	if (!next ||
+	    bpf_map__reuse_fd(next->maps.daq_sockets, bpf_map__fd(steer->maps.daq_sockets)) ||
+	    bpf_map__reuse_fd(next->maps.daq_counters, bpf_map__fd(steer->maps.daq_counters)) ||
+	    daq_steer__load(next) ||
+	    bpf_link_update(steer_link, bpf_program__fd(next->progs.daq_steer), NULL))
+		ktap_die("cannot replace the steering program: %m");
+	daq_steer__destroy(steer);
+	steer = next;
+}
+
 void steer_channel(unsigned int channel, const struct bare *bare)
 {
 	int fd = xsk_socket__fd(bare->xsk);

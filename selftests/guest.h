@@ -80,6 +80,8 @@ struct bare {
 /* Attaches the steering program for the rest of this program's life, or until steer_detach(). */
 void steer_attach(void);
 void steer_detach(void);
+/* Replaces the program by another one with the same maps. */
+void steer_replace(void);
 void steer_channel(unsigned int channel, const struct bare *bare);
 
 /* What a steering counter is, over all CPUs: DAQ_MAX_CHANNELS: of packets that name none. */

@@ -23,8 +23,10 @@ host_tests=(card_model lib_frame)
 plain_tests=(link.sh format.sh xdp ptp.sh cable.sh tap.sh output forward modes abuse steady.sh lifetime.sh cycles)
 # All DMA through bounce buffers: what is not synchronised is not seen.
 bounce_tests=(capture conserve xsk_bare metadata steer record.sh)
+# The same, and by itself for the time that it takes.
+reconf_tests=(ethtool.sh queues reconfig)
 # Whether what differs in a newer kernel is taken into account.
-newer_tests=(link.sh capture ptp.sh metadata)
+newer_tests=(link.sh capture ptp.sh metadata ethtool.sh queues)
 
 passed=0
 failed=0
@@ -164,6 +166,9 @@ select_tests "${host_tests[@]}" && run_group host host
 select_tests "${plain_tests[@]}" && run_group machine guest
 select_tests "${bounce_tests[@]}" &&
 	VM_APPEND="${VM_APPEND-} swiotlb=65536,force" run_group "machine with bounce buffers" guest
+select_tests "${reconf_tests[@]}" &&
+	TEST_TIMEOUT=${TEST_TIMEOUT:-300} VM_APPEND="${VM_APPEND-} swiotlb=65536,force" \
+		run_group "machine that is reconfigured" guest
 select_tests "${newer_tests[@]}" &&
 	VM_KERNEL=7 run_group "machine with kernel 7" guest
 echo "1..$files"
