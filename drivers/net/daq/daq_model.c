@@ -651,6 +651,9 @@ static void daq_play(struct daq_model *m, struct daq_model_chan *out,
 {
 	u32 i;
 
+	/* Before anybody can have it. */
+	out->played++;
+	out->played_bytes += len;
 	for (i = 0; i < m->channels; i++) {
 		struct daq_model_chan *ch = &m->chan[i];
 
@@ -660,8 +663,6 @@ static void daq_play(struct daq_model *m, struct daq_model_chan *out,
 	}
 	if (out->wire_out)
 		daq_send_to_wire(m, out->wire_out, feed, len);
-	out->played++;
-	out->played_bytes += len;
 }
 
 /* A packet on its way out. */
