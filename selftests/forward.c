@@ -5,17 +5,11 @@
  * looks at what comes out.
  */
 #include <arpa/inet.h>
-#include <bpf/bpf.h>
-#include <bpf/libbpf.h>
 #include <errno.h>
 #include <linux/bpf.h>
 #include <linux/if_ether.h>
-#include <linux/if_link.h>
-#include <linux/if_packet.h>
 #include <net/if.h>
-#include <poll.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 #include "guest.h"
 
@@ -27,16 +21,6 @@
 
 static const unsigned int sizes[] = { 60, 1500, 3400, 3500, 4096, 9014 };
 
-static int load(const struct bpf_insn *insns, unsigned int count)
-{
-	LIBBPF_OPTS(bpf_prog_load_opts, opts, .prog_flags = BPF_F_XDP_HAS_FRAGS);
-	int fd = bpf_prog_load(BPF_PROG_TYPE_XDP, "forward", "GPL", insns, count, &opts);
-
-	if (fd < 0)
-		ktap_die("cannot load a program: %m");
-	return fd;
-}
-
 static int send_back_program(void)
 {
 	struct bpf_insn insns[] = {
@@ -44,7 +28,7 @@ static int send_back_program(void)
 		{ .code = BPF_JMP | BPF_EXIT },
 	};
 
-	return load(insns, 2);
+	return xdp_load(insns, 2);
 }
 
 static int redirect_program(unsigned int ifindex)
@@ -56,26 +40,7 @@ static int redirect_program(unsigned int ifindex)
 		{ .code = BPF_JMP | BPF_EXIT },
 	};
 
-	return load(insns, 4);
-}
-
-static void attach(const char *ifname, int fd)
-{
-	if (bpf_xdp_attach(if_nametoindex(ifname), fd, XDP_FLAGS_DRV_MODE, NULL))
-		ktap_die("cannot attach a program to %s: %m", ifname);
-}
-
-static int open_packets(const char *ifname)
-{
-	struct sockaddr_ll addr = {
-		.sll_family = AF_PACKET, .sll_protocol = htons(PROTO),
-		.sll_ifindex = if_nametoindex(ifname),
-	};
-	int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, htons(PROTO));
-
-	if (fd < 0 || bind(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0)
-		ktap_die("packet socket on %s: %m", ifname);
-	return fd;
+	return xdp_load(insns, 4);
 }
 
 static void make_packet(u8 *packet, unsigned int size, unsigned int seed)
@@ -120,7 +85,7 @@ static void test_send_back(int far)
 	unsigned int i;
 	int err;
 
-	attach(card_ifname(1), send_back_program());
+	xdp_attach(card_ifname(1), send_back_program());
 	ktap_eq(exchange(far, far, ROUNDS), ALL, "send back: from pages, of one to three buffers");
 
 	err = bare_open(&bare, 0, XDP_ZEROCOPY | XDP_USE_SG | XDP_USE_NEED_WAKEUP, NULL);
@@ -135,7 +100,7 @@ static void test_send_back(int far)
 	ktap_eq(stats_missing(stats_read(), 0), 0, "send back: nothing is missing in the account");
 	bare_close(&bare);
 	ktap_eq(exchange(far, far, 2), ALL / ROUNDS * 2, "send back: from pages again");
-	attach(card_ifname(1), -1);
+	xdp_attach(card_ifname(1), -1);
 }
 
 /* A socket that leaves while its chunks are on their way out. */
@@ -145,7 +110,7 @@ static void test_leave(int far)
 	struct bare bare;
 	u8 packet[9014];
 
-	attach(card_ifname(1), send_back_program());
+	xdp_attach(card_ifname(1), send_back_program());
 	make_packet(packet, sizeof(packet), 0);
 	for (i = 0; i < 50; i++) {
 		if (bare_open(&bare, 0, XDP_ZEROCOPY | XDP_USE_SG | XDP_USE_NEED_WAKEUP, NULL))
@@ -160,15 +125,15 @@ static void test_leave(int far)
 	while (packet_receive(far, packet, sizeof(packet), 300) > 0)
 		;
 	ktap_eq(exchange(far, far, 1), ALL / ROUNDS, "leave: the queue works as before");
-	attach(card_ifname(1), -1);
+	xdp_attach(card_ifname(1), -1);
 }
 
 static void test_redirect(int far)
 {
 	u64 before = stat_of(stats_read(), "ch0_played");
-	int near = open_packets(VETH_FAR);
+	int near = packet_socket_on(VETH_FAR, PROTO);
 
-	attach(VETH, redirect_program(if_nametoindex(card_ifname(1))));
+	xdp_attach(VETH, redirect_program(if_nametoindex(card_ifname(1))));
 	ktap_eq(exchange(near, far, ROUNDS), ALL, "redirect: from another interface to the output");
 	ktap_eq(stat_of(stats_read(), "ch0_played") - before, ALL, "redirect: counted as played");
 	card_up(false);
@@ -196,7 +161,7 @@ int main(void)
 		  "for i in %s %s %s %s; do ip link set $i mtu %u up || exit; done; sleep 1", FAR, VETH,
 		  VETH_FAR, card_ifname(1), FAR, card_ifname(1), FAR, VETH, VETH_FAR, MTU))
 		ktap_die("cannot set up the far end");
-	far = open_packets(FAR);
+	far = packet_socket_on(FAR, PROTO);
 	test_send_back(far);
 	test_leave(far);
 	test_redirect(far);

@@ -241,6 +241,24 @@ void quiesce(void)
 	}
 }
 
+/* ---- XDP programs ---- */
+
+int xdp_load(const struct bpf_insn *insns, unsigned int count)
+{
+	LIBBPF_OPTS(bpf_prog_load_opts, opts, .prog_flags = BPF_F_XDP_HAS_FRAGS);
+	int fd = bpf_prog_load(BPF_PROG_TYPE_XDP, "selftest", "GPL", insns, count, &opts);
+
+	if (fd < 0)
+		ktap_die("cannot load a program: %m");
+	return fd;
+}
+
+void xdp_attach(const char *name, int fd)
+{
+	if (bpf_xdp_attach(if_nametoindex(name), fd, XDP_FLAGS_DRV_MODE, NULL))
+		ktap_die("cannot attach a program to %s: %m", name);
+}
+
 /* ---- Bare AF_XDP ---- */
 
 static struct daq_steer *steer;
@@ -499,17 +517,22 @@ u64 bare_ring_full(const struct bare *bare)
 
 /* ---- Packets ---- */
 
-int packet_socket(u16 ethertype)
+int packet_socket_on(const char *name, u16 ethertype)
 {
 	struct sockaddr_ll addr = {
 		.sll_family = AF_PACKET, .sll_protocol = htons(ethertype),
-		.sll_ifindex = if_nametoindex(ifname),
+		.sll_ifindex = if_nametoindex(name),
 	};
 	int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, htons(ethertype));
 
 	if (fd < 0 || bind(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0)
-		ktap_die("packet socket: %m");
+		ktap_die("packet socket on %s: %m", name);
 	return fd;
+}
+
+int packet_socket(u16 ethertype)
+{
+	return packet_socket_on(ifname, ethertype);
 }
 
 void packet_send(int fd, const void *data, size_t len)

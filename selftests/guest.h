@@ -7,6 +7,7 @@
 #define SELFTESTS_GUEST_H
 
 #include <daqring.h>
+#include <linux/bpf.h>
 #include <linux/if_xdp.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -60,6 +61,13 @@ long long stats_missing(const struct stats *stats, unsigned int channel);
 u64 stats_dropped(const struct stats *stats, unsigned int channel);
 /* How much one counter has grown since. */
 u64 stat_grown(const struct stats *before, const char *name);
+
+/* ---- XDP programs ---- */
+
+/* One that sees all buffers of a packet. */
+int xdp_load(const struct bpf_insn *insns, unsigned int count);
+/* In the driver, in the place of the one that is there; -1: none. */
+void xdp_attach(const char *name, int fd);
 
 /* ---- Bare AF_XDP ---- */
 
@@ -125,6 +133,8 @@ u64 bare_ring_full(const struct bare *bare);
 
 /* A packet socket on the card, for one EtherType. */
 int packet_socket(u16 ethertype);
+/* The same on any interface. */
+int packet_socket_on(const char *name, u16 ethertype);
 void packet_send(int fd, const void *data, size_t len);
 /* The next packet that came in: its length, or -1 after @timeout_ms. */
 int packet_receive(int fd, void *data, size_t size, int timeout_ms);
