@@ -16,7 +16,8 @@
 #
 # Environment:
 #   VM_KERNEL   version of an installed kernel (6.12, which is the default, or
-#               7), or path of a bzImage or vmlinux together with VM_MODULES
+#               7), "debug" for that of debug-kernel.sh, or path of a bzImage or
+#               vmlinux together with VM_MODULES
 #   VM_MODULES  for such a path: its folder .../lib/modules/VERSION, with the
 #               build link in place to compile the module against
 #   VM_SHARE    host folder for the guest to see read-only at /share
@@ -34,7 +35,7 @@
 # Exit status:
 #   that of the command, if the guest reported one; except that 0 becomes
 #   125  when the kernel's console shows a warning, an oops, a sanitizer's
-#        report or the like
+#        report, a memory leak (debug kernel) or the like
 #   124  the guest took longer than VM_TIMEOUT
 #   125  also: no status from the guest, or no guest because of an error
 #
@@ -51,7 +52,9 @@ keep_runs=8
 # What no healthy kernel prints.  The first part is what the kernel's network
 # CI looks for.
 bad_console='\] RIP: |\] Call Trace:|\] ref_tracker: |unreferenced object 0x'
-bad_console+='|blocked for more than|DMA-API:|WARNING:|UBSAN:|KASAN:|KCSAN:'
+bad_console+='|blocked for more than|WARNING:|UBSAN:|KASAN:|KCSAN:'
+# DMA-API also says that it is there.
+bad_console+='|DMA-API: .*: |(DMA-API|ODEBUG|kmemleak).*disabl'
 bad_console+='|[^E]BUG:|INFO: task|rcu: INFO: rcu_|soft lockup|Oops'
 bad_console+='|general protection fault|Kernel panic|refcount_t:'
 bad_console+='|unregister_netdevice: waiting|suspicious RCU'
@@ -65,6 +68,11 @@ find_kernel() {
 	if [ -n "${VM_SHARE-}" ]; then
 		[ -d "$VM_SHARE" ] || die "VM_SHARE is not a folder: $VM_SHARE"
 		binds+=(--bind "$(realpath "$VM_SHARE"):/share")
+	fi
+	if [ "$wanted" = debug ]; then
+		make_with debug-kernel.sh
+		wanted=$made/bzImage
+		VM_MODULES=$(echo "$made"/lib/modules/*)
 	fi
 	if [ -f "$wanted" ]; then
 		kernel=/vm/kernel
@@ -93,12 +101,14 @@ bind_modules() {
 	done
 }
 
-find_root() {
-	"$vm_dir/rootfs.sh" >"$run/root" &
+# make_with SCRIPT: one that makes a folder once and prints its name, which goes to
+# the variable made.
+make_with() {
+	"$vm_dir/$1" >"$run/made" &
 	job=$!
 	finish
-	root=$(<"$run/root")
-	rm "$run/root"
+	made=$(<"$run/made")
+	rm "$run/made"
 }
 
 # The newest installed version that $1 is, or abbreviates.
@@ -362,7 +372,8 @@ main() {
 	trap 'exit 130' INT
 	trap 'exit 143' TERM
 	make_run_folder
-	find_root
+	make_with rootfs.sh
+	root=$made
 	find_kernel
 	find_accel
 	build_initrd
