@@ -4,6 +4,7 @@
 # make install      install it (as root; DESTDIR= and PREFIX= work)
 # make demo         run the main job in a virtual machine and show the result
 # make test         run every test
+# make test-debug   run them on a kernel with all detectors
 # make check        static checks
 # make vm RUN=...   run a command in a virtual machine, see selftests/vm/run.sh
 
@@ -56,6 +57,9 @@ demo:
 test:
 	@selftests/run.sh
 
+test-debug:
+	@selftests/run.sh --debug
+
 check:
 	@selftests/vm/chroot.sh selftests/check.sh
 
@@ -64,4 +68,4 @@ clean:
 
 include selftests/vm/vm.mk
 
-.PHONY: all modules $(user) install demo test check clean
+.PHONY: all modules $(user) install demo test test-debug check clean

@@ -32,7 +32,8 @@ check() {
 
 # daq_model_user.h is for user space: it defines what checkpatch asks for.
 kernel_sources() {
-	find drivers include -name '*.[ch]' ! -name daq_model_user.h
+	find drivers include selftests/vm/planted -name '*.[ch]' \
+		! -name daq_model_user.h
 }
 
 # daq_compat.h is there to ask for the kernel's version.

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# usage: run.sh [TEST...]
+# usage: run.sh [--debug] [TEST...]
 #
 # Runs the tests, all or those named here or in TESTS: the ones that need no kernel
 # module in the root file system of the virtual machines, with sanitizers, then the
@@ -9,7 +9,11 @@
 # results inside. The last line counts results, files that did not finish their plan,
 # and machines whose kernel complained.
 #
-# TEST_TIMEOUT=  seconds that one file may take (default: 150)
+#   --debug  on the debug kernel, after showing that its detectors work. It is many
+#            times slower, so tests that wait or count do so by TEST_SCALE.
+#
+# TEST_TIMEOUT=  seconds that one file may take (default: 150, debug: 900)
+# TEST_SCALE=    how much slower than usual the kernel is (default: 1, debug: 8)
 #
 # See vm/run.sh for the VM_ variables.
 
@@ -28,10 +32,26 @@ reconf_tests=(ethtool.sh queues reconfig)
 # Whether what differs in a newer kernel is taken into account.
 newer_tests=(link.sh capture ptp.sh metadata ethtool.sh queues)
 
+# That a report is what it takes to fail a machine.
+detector_tests=(detectors.sh)
+
 passed=0
 failed=0
 skipped=0
 files=0
+
+debug=
+if [ "${1-}" = --debug ]; then
+	debug=1
+	shift
+	export VM_KERNEL=debug
+	# Half the usual, and half the time for a scan of it.
+	export VM_MEM=${VM_MEM:-2G}
+	VM_TIMEOUT=${VM_TIMEOUT:-3600}
+	TEST_TIMEOUT=${TEST_TIMEOUT:-900}
+	TEST_SCALE=${TEST_SCALE:-8}
+fi
+export VM_TIMEOUT=${VM_TIMEOUT:-600}
 
 read -ra wanted <<<"${TESTS-}"
 wanted+=("$@")
@@ -142,7 +162,7 @@ run_group() {
 		file_result "$name" "status $status: see above what the kernel or the build said"
 	else
 		passed=$((passed + 1))
-		file_result "$name: every file ran, nothing bad in the console" ''
+		file_result "$name: every file ran, the console is as it has to be" ''
 	fi
 }
 
@@ -156,20 +176,33 @@ host() {
 guest() {
 	# shellcheck disable=SC2016 # for the guest to expand
 	selftests/vm/run.sh 'TEST_TIMEOUT='"${TEST_TIMEOUT-}"' \
+		TEST_SCALE='"${TEST_SCALE:-1}"' \
 		selftests/run-here.sh "build/vm/$(uname -r)/selftests" '"${selected[*]}"
 }
 
-export VM_TIMEOUT=${VM_TIMEOUT:-600}
+# This machine's console has to be bad, and run.sh to notice.
+detectors() {
+	local status=0
+
+	guest 2>build/detectors.log || status=$?
+	[ "$status" -eq 125 ] || cat build/detectors.log
+	[ "$status" -eq 125 ]
+}
 
 echo 'KTAP version 1'
-select_tests "${host_tests[@]}" && run_group host host
+if [ -n "$debug" ]; then
+	select_tests "${detector_tests[@]}" &&
+		VM_APPEND=kasan_multi_shot run_group "machine with planted defects" detectors
+else
+	select_tests "${host_tests[@]}" && run_group host host
+fi
 select_tests "${plain_tests[@]}" && run_group machine guest
 select_tests "${bounce_tests[@]}" &&
 	VM_APPEND="${VM_APPEND-} swiotlb=65536,force" run_group "machine with bounce buffers" guest
 select_tests "${reconf_tests[@]}" &&
 	TEST_TIMEOUT=${TEST_TIMEOUT:-300} VM_APPEND="${VM_APPEND-} swiotlb=65536,force" \
 		run_group "machine that is reconfigured" guest
-select_tests "${newer_tests[@]}" &&
+[ -z "$debug" ] && select_tests "${newer_tests[@]}" &&
 	VM_KERNEL=7 run_group "machine with kernel 7" guest
 echo "1..$files"
 if [ "$files" -eq 0 ]; then

@@ -36,6 +36,15 @@ build_project() {
 	done
 }
 
+# Defects for the debug kernel's detectors to find.
+build_planted() {
+	local folder=$PWD/$out/planted
+
+	mkdir -p "$folder"
+	cp -pu "$here"/planted/* "$folder"
+	make -s -C "$modules/build" M="$folder" modules
+}
+
 modules_sum() {
 	sha256sum "$modules/modules.dep"
 	find "$staged_modules" -name '*.ko*' -exec sha256sum {} + | sort
@@ -98,6 +107,7 @@ if [ -d "$foreign" ]; then
 	cp -a "$foreign" "$modules"
 fi
 build_project
+[[ $version != *-debug ]] || build_planted
 [ ! -d "$foreign" ] || cp -a "$foreign/." "$staged_modules"
 index_modules
 make_initrd
