@@ -21,14 +21,6 @@ static u32 random32(void)
 	return state >> 33;
 }
 
-/* Rounds: fewer where each takes long. */
-static unsigned int scaled(unsigned int count)
-{
-	const char *scale = getenv("TEST_SCALE");
-
-	return scale && atoi(scale) > 0 ? count / atoi(scale) + 1 : count;
-}
-
 static void open_channel(struct bare *bare, unsigned int channel)
 {
 	int err = bare_open(bare, channel, ZC_SG, NULL);

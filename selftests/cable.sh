@@ -30,13 +30,13 @@ refused 'cable: a third card has to wait' 1 '*daqt1 has a cable to another card*
 
 # Segments, and what an input that does not listen does not hear.
 daq set daqt1 --channel 1 --source none
-daq set daqt0 --channel 0 --segment 4096 --frame 40960 --rate 1M
-daq set daqt1 --channel 0 --segment 4096 --frame 40960 --rate 1M
+daq set daqt0 --channel 0 --segment 4096 --frame 40960 --rate $((1000000 / scale))
+daq set daqt1 --channel 0 --segment 4096 --frame 40960 --rate $((1000000 / scale))
 head -c 400000 /dev/urandom >"$dir/in"
-timeout 60 daq capture daqt1 --quiet --until-last --duration 50 0="$dir/out" 2>"$dir/capture" &
+timeout $((60 * scale)) daq capture daqt1 --quiet --until-last --duration $((50 * scale)) 0="$dir/out" 2>"$dir/capture" &
 capture=$!
 wait_for 20 grep -q capturing "$dir/capture"
-check 'cable: play at one end' timeout 60 daq play daqt0 --quiet 0="$dir/in" 1="$dir/in"
+check 'cable: play at one end' timeout $((60 * scale)) daq play daqt0 --quiet 0="$dir/in" 1="$dir/in"
 check 'cable: capture at the other' wait "$capture"
 check 'cable: identical' cmp "$dir/in" "$dir/out"
 read_stats daqt1

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * 200 times each: link down and up, XDP program on and off, socket bound and closed,
+ * Many times each: link down and up, XDP program on and off, socket bound and closed,
  * card made and removed, all with data flowing: nothing is lost of the memory, nor of
  * the data's accounting.
  */
@@ -15,7 +15,8 @@
 #include "guest.h"
 
 #define CHANNELS	4
-#define CYCLES		200
+#define BATCHES		4
+#define CYCLES		(BATCHES * scaled(50))
 /* One page per cycle would be a leak. */
 #define TOLERANCE_KB	(CYCLES * 4)
 
@@ -76,7 +77,7 @@ static long memory_before(void)
 	return free_memory();
 }
 
-/* The first cycles may fill caches that stay; the 200 after them may take nothing. */
+/* The first cycles may fill caches that stay; those after them may take nothing. */
 static void repeat(const char *name, bool (*cycle)(void))
 {
 	unsigned int i, failed = 0;
@@ -138,8 +139,6 @@ static bool bind_and_close(void)
 	bare_close(&bare);
 	return true;
 }
-
-#define BATCHES	4
 
 static void write_batch(unsigned int batch, unsigned int cycles)
 {

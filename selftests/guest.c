@@ -103,6 +103,7 @@ void set_formats(unsigned int first, unsigned int last, const struct daq_format 
 	struct daq_format silent = *format;
 
 	silent.source = DAQ_SOURCE_NONE;
+	silent.rate = silent.rate > test_scale() ? silent.rate / test_scale() : 1;
 	change_formats(first, last, &silent, DAQ_FORMAT_SOURCE | DAQ_FORMAT_SAMPLE_BYTES |
 		       DAQ_FORMAT_SEGMENT_BYTES | DAQ_FORMAT_FRAME_BYTES | DAQ_FORMAT_RATE);
 }
@@ -114,9 +115,21 @@ void set_source(unsigned int first, unsigned int last, enum daq_source source)
 	change_formats(first, last, &format, DAQ_FORMAT_SOURCE);
 }
 
+unsigned int test_scale(void)
+{
+	const char *scale = getenv("TEST_SCALE");
+
+	return scale && atoi(scale) > 0 ? atoi(scale) : 1;
+}
+
+unsigned int scaled(unsigned int count)
+{
+	return (count + test_scale() - 1) / test_scale();
+}
+
 void pause_ms(unsigned int ms)
 {
-	usleep(1000 * ms);
+	usleep(1000 * ms * test_scale());
 }
 
 u64 now_ms(void)
@@ -124,7 +137,7 @@ u64 now_ms(void)
 	struct timespec now;
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000ull + now.tv_nsec / 1000000;
+	return (now.tv_sec * 1000ull + now.tv_nsec / 1000000) / test_scale();
 }
 
 /* ---- Counters ---- */

@@ -45,6 +45,13 @@ void set_source(unsigned int first, unsigned int last, enum daq_source source);
 /* Stops all sources and waits until nothing moves any more. */
 void quiesce(void);
 
+/*
+ * How many times slower than usual this kernel is: $TEST_SCALE, else 1. The tests' time
+ * runs that much slower, and so do the card's sources with a rate of set_formats().
+ */
+unsigned int test_scale(void);
+/* A number of repetitions: fewer where each takes long. */
+unsigned int scaled(unsigned int count);
 void pause_ms(unsigned int ms);
 u64 now_ms(void);
 

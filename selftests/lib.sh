@@ -4,6 +4,9 @@
 # What the shell tests share: KTAP output, a card of their own. Sourced, never run.
 # Processes are slow to start in the guest: keep to the shell where it can do a thing.
 
+# How many times slower than usual this kernel is: rates are divided by it.
+scale=${TEST_SCALE:-1}
+
 dir=$(mktemp -d)
 count=0
 failed=0
@@ -126,9 +129,9 @@ read_stats() {
 	done < <(ethtool -S "$1")
 }
 
-# wait_for SECONDS COMMAND...: until it succeeds.
+# wait_for SECONDS COMMAND...: until it succeeds; longer on a slow kernel.
 wait_for() {
-	local end=$((SECONDS + $1))
+	local end=$((SECONDS + $1 * scale))
 
 	shift
 	until "$@"; do

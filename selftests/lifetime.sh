@@ -10,7 +10,8 @@
 
 set_up() {
 	make_card daqt0 4 &&
-		daq set daqt0 --channel all --source counter --segment 8192 --frame 81920 --rate 204800
+		daq set daqt0 --channel all --source counter --segment 8192 --frame 81920 \
+			--rate $((204800 / scale))
 }
 
 # Starts a consumer of all channels, $consumer, and waits until it gets data.
@@ -34,22 +35,22 @@ ends() {
 test_removal() {
 	consume
 	check "card removed: consumer runs" kill -0 "$consumer"
-	check "card removed: ip link del" timeout 20 ip link del daqt0
+	check "card removed: ip link del" timeout $((20 * scale)) ip link del daqt0
 	ends "card removed" 1 "*daqt0 was removed*"
 	set_up
 	consume
-	check "link down: ip link set down" timeout 20 ip link set daqt0 down
+	check "link down: ip link set down" timeout $((20 * scale)) ip link set daqt0 down
 	ends "link down" 1 "*daqt0 is down: ip link set daqt0 up*"
 	ip link set daqt0 up
 	consume --copy
-	check "card removed, copy: ip link del" timeout 20 ip link del daqt0
+	check "card removed, copy: ip link del" timeout $((20 * scale)) ip link del daqt0
 	ends "card removed, copy" 1 "*daqt0 was removed*"
 }
 
 test_unload() {
 	set_up
 	consume
-	check "unload: rmmod while a consumer runs" timeout 20 rmmod daq
+	check "unload: rmmod while a consumer runs" timeout $((20 * scale)) rmmod daq
 	ends "unload" 1 "*daqt0 was removed*"
 	check "unload: the module is gone" test ! -d /sys/module/daq
 	check "unload: the card can be made again" set_up
@@ -66,7 +67,7 @@ test_kill() {
 		wait "$consumer" 2>/dev/null
 		started=${EPOCHREALTIME/./}
 		daq capture daqt0 -c all -n 1 -q 2>"$dir/err" || bad=$((bad + 1))
-		[ $((${EPOCHREALTIME/./} - started)) -lt 5000000 ] || slow=$((slow + 1))
+		[ $((${EPOCHREALTIME/./} - started)) -lt $((5000000 * scale)) ] || slow=$((slow + 1))
 	done
 	equal "kill -9: 5 times, the next consumer gets data" "$bad" 0
 	equal "kill -9: without delay" "$slow" 0
@@ -80,9 +81,9 @@ test_stopped_consumer() {
 
 	consume --buffer 500k --allow-loss --json "$dir/json"
 	kill -STOP "$consumer"
-	sleep 4
+	sleep $((4 * scale))
 	kill -CONT "$consumer"
-	sleep 1
+	sleep "$scale"
 	kill -INT "$consumer"
 	wait "$consumer" || status=$?
 	equal "stopped: goes on and ends well" "$status" 0

@@ -218,7 +218,7 @@ static unsigned int rebinds(void)
 {
 	const char *wanted = getenv("REBINDS");
 
-	return wanted ? atoi(wanted) : 1000;
+	return wanted ? atoi(wanted) : scaled(1000);
 }
 
 static void test_neighbour(void)

@@ -16,7 +16,7 @@ test_capture() {
 	local c bad=0 output
 
 	daq set daqt0 --channel 0-3 --source counter --sample-bytes 2 \
-		--segment 61440 --frame 614400 --rate 614400
+		--segment 61440 --frame 614400 --rate $((614400 / scale))
 	output=$(daq capture daqt0 --output "$dir/c" --channel 0-3 --frames 5 \
 		--zero-copy --json "$dir/json" 2>&1)
 	result $? "capture: 5 video frames from 4 channels"
@@ -37,7 +37,7 @@ test_capture() {
 		daq capture daqt0 1="$dir/copied" -n 2 -q --copy
 	check "capture: every byte of that is right" pattern "$dir/copied" 614400
 	check "capture: ends after a time" \
-		timeout 20 daq capture daqt0 -c 0 --duration 0.5 -q
+		timeout $((20 * scale)) daq capture daqt0 -c 0 --duration 0.5 -q
 	daq set daqt0 --channel all --source none
 	rm -rf "$dir/c" "$dir/out" "$dir/copied"
 }
@@ -46,7 +46,7 @@ test_capture() {
 test_interrupt() {
 	local status=0 size
 
-	daq set daqt0 --channel 0 --source counter --segment 4096 --frame 40960 --rate 40960
+	daq set daqt0 --channel 0 --source counter --segment 4096 --frame 40960 --rate $((40960 / scale))
 	daq capture daqt0 0="$dir/int" -q &
 	wait_for 20 test -s "$dir/int"
 	kill -TERM $!
@@ -69,7 +69,7 @@ play_and_compare() {
 		daq set daqt0 --channel "$c" --source "loopback:$((c + 4))"
 	done
 	daq set daqt0 --channel all --sample-bytes 2 --frame "$frame" \
-		--segment "$segment" --rate 500k
+		--segment "$segment" --rate $((500000 / scale))
 	daq capture daqt0 0="$dir/out0" 1="$dir/out1" 2="$dir/out2" 3="$dir/out3" \
 		--until-last --quiet "$@" 2>"$dir/err" &
 	wait_for 20 grep -q capturing "$dir/err"
@@ -99,7 +99,7 @@ test_play_twice() {
 
 	head -c 20480 /dev/urandom >"$dir/in0"
 	daq set daqt0 --channel 0 --source loopback:4
-	daq set daqt0 --channel all --frame 20480 --segment 4096 --rate 50k
+	daq set daqt0 --channel all --frame 20480 --segment 4096 --rate $((50000 / scale))
 	daq capture daqt0 0="$dir/out0" --until-last --quiet 2>"$dir/err" &
 	wait_for 20 grep -q capturing "$dir/err"
 	daq play daqt0 4="$dir/in0" --loop 3 --quiet

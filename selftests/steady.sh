@@ -61,7 +61,7 @@ measure() {
 	start_instruments || return
 	sleep 0.5
 	before=$(count_calls)
-	sleep "$1"
+	sleep $(($1 * scale))
 	calls=$(($(count_calls) - before))
 	allocated=$(count_allocations)
 	[ "$calls" -eq 0 ] || sed 's/^/# /' "$tracing/kprobe_profile"
@@ -117,8 +117,8 @@ test_zero_copy() {
 	equal "allocations in the driver's data path in 3 s" "$allocated" 0
 	end_record "recorded without loss"
 	# By itself, to its own end: a signal would cost page faults.
-	check "recorded for 4 s" daq capture daqt0 --channel 0-3 --duration 4 --quiet \
-		--zero-copy --json "$dir/json"
+	check "recorded for 4 s" daq capture daqt0 --channel 0-3 --quiet \
+		--duration $((4 * scale)) --zero-copy --json "$dir/json"
 	equal "minor page faults" "$(steady minor_faults)" 0
 	equal "major page faults" "$(steady major_faults)" 0
 	frames=$(steady frames)
@@ -154,7 +154,7 @@ test_interrupts() {
 begin
 make_card daqt0 4
 daq set daqt0 --channel 0-3 --source counter --sample-bytes 2 --segment 8192 \
-	--frame 81920 --rate 1024000
+	--frame 81920 --rate $((1024000 / scale))
 trap 'stop_instruments; clean_up' EXIT
 test_instruments
 test_zero_copy
