@@ -100,7 +100,7 @@ static void test_hammer(void)
 	set_source(1, 1, DAQ_SOURCE_COUNTER);
 	h.fd = xsk_socket__fd(bare.xsk);
 	pthread_create(&thread, NULL, hammer, &h);
-	for (i = 0; i < 10; i++) {
+	for (i = 0; i < scaled(10); i++) {
 		bad += !card_up(false) || !card_up(true);
 		bad += shell("ethtool -G %s tx %u", card_ifname(QUEUES), i % 2 ? 4096 : 1024) != 0;
 	}

@@ -106,13 +106,13 @@ static void test_send_back(int far)
 /* A socket that leaves while its chunks are on their way out. */
 static void test_leave(int far)
 {
-	unsigned int i, j, bad = 0;
+	unsigned int i, j, bad = 0, rounds = scaled(50);
 	struct bare bare;
 	u8 packet[9014];
 
 	xdp_attach(card_ifname(1), send_back_program());
 	make_packet(packet, sizeof(packet), 0);
-	for (i = 0; i < 50; i++) {
+	for (i = 0; i < rounds; i++) {
 		if (bare_open(&bare, 0, XDP_ZEROCOPY | XDP_USE_SG | XDP_USE_NEED_WAKEUP, NULL))
 			bad++;
 		bare_post_range(&bare, 0, 200);
@@ -121,7 +121,7 @@ static void test_leave(int far)
 			packet_send(far, packet, sizeof(packet));
 		bare_close(&bare);
 	}
-	ktap_eq(bad, 0, "leave: 50 sockets come and go while packets are sent back");
+	ktap_eq(bad, 0, "leave: %u sockets come and go while packets are sent back", rounds);
 	while (packet_receive(far, packet, sizeof(packet), 300) > 0)
 		;
 	ktap_eq(exchange(far, far, 1), ALL / ROUNDS, "leave: the queue works as before");

@@ -218,7 +218,7 @@ static unsigned int rebinds(void)
 {
 	const char *wanted = getenv("REBINDS");
 
-	return wanted ? atoi(wanted) : scaled(1000);
+	return wanted ? strtoul(wanted, NULL, 10) : scaled(1000);
 }
 
 static void test_neighbour(void)
