@@ -103,7 +103,7 @@ test_self_test() {
 test_rings() {
 	local size output
 
-	for size in 64 32768 1024; do
+	for size in 64 8192 1024; do
 		check "-G: $size entries to receive" ethtool -G "$card" rx "$size"
 		check "-G: $size entries to send" ethtool -G "$card" tx "$size"
 		flows "-G: $size"
@@ -112,15 +112,15 @@ test_rings() {
 		no_buffer=$(total drop_no_buffer)
 	done
 	check "-G: both at once" ethtool -G "$card" rx 2048 tx 512
-	refused "-G: not a power of two" 81 "*rx: give a power of two from 64 to 32768, not 100*" \
+	refused "-G: not a power of two" 81 "*rx: give a power of two from 64 to 8192, not 100*" \
 		ethtool -G "$card" rx 100
-	refused "-G: too small" 81 "*tx: give a power of two from 64 to 32768, not 32*" \
+	refused "-G: too small" 81 "*tx: give a power of two from 64 to 8192, not 32*" \
 		ethtool -G "$card" tx 32
 	refused "-G: too large" 81 "*exceeds maximum*" ethtool -G "$card" rx 65536
 	refused "-G: no such ring" 81 "*exceeds maximum*" ethtool -G "$card" rx-mini 64
 	output=$(ethtool -g "$card")
 	matches "-g: what was refused has changed nothing" "$output" \
-		"*RX:*32768*TX:*32768*RX:*2048*TX:*512*"
+		"*RX:*8192*TX:*8192*RX:*2048*TX:*512*"
 	ip link set "$card" down
 	check "-G: while down" ethtool -G "$card" rx 4096 tx 4096
 	ip link set "$card" up

@@ -46,7 +46,7 @@ test_show() {
 	output=$(ethtool -l daqt0)
 	matches "ethtool -l: 8 combined channels" "$output" "*Combined:*8*Combined:*8*"
 	output=$(ethtool -g daqt0)
-	matches "ethtool -g: ring sizes" "$output" "*RX:*32768*RX:*4096*"
+	matches "ethtool -g: ring sizes" "$output" "*RX:*8192*RX:*4096*"
 	output=$(ethtool -x daqt0)
 	matches "ethtool -x: channel 7 is on queue 7" "$output" \
 		"*0:      0     1     2     3     4     5     6     7*"

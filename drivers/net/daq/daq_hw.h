@@ -85,7 +85,7 @@
 #define DAQ_QUEUE_IRQ_ARM	0x054
 
 #define DAQ_RING_MIN		64
-#define DAQ_RING_MAX		32768
+#define DAQ_RING_MAX		8192
 /* Most buffers of one segment: the kernel's fragment limit and the head. */
 #define DAQ_SEG_BUFS		18
 
