@@ -18,6 +18,6 @@ for test; do
 	*) file=$programs/$test ;;
 	esac
 	echo "@begin $test"
-	timeout -k 5 "${TEST_TIMEOUT:-150}" "$file" </dev/null 2>&1
+	timeout -k 5 "${TEST_TIMEOUT:-400}" "$file" </dev/null 2>&1
 	echo "@end $test $?"
 done

@@ -12,7 +12,7 @@
 #   --debug  on the debug kernel, after showing that its detectors work. It is many
 #            times slower, so tests that wait or count do so by TEST_SCALE.
 #
-# TEST_TIMEOUT=  seconds that one file may take (default: 150, debug: 900)
+# TEST_TIMEOUT=  seconds that one file may take (default: 400, debug: 900)
 # TEST_SCALE=    how much slower than usual the kernel is (default: 1, debug: 8)
 #
 # See vm/run.sh for the VM_ variables.
@@ -51,7 +51,8 @@ if [ "${1-}" = --debug ]; then
 	TEST_TIMEOUT=${TEST_TIMEOUT:-900}
 	TEST_SCALE=${TEST_SCALE:-8}
 fi
-export VM_TIMEOUT=${VM_TIMEOUT:-600}
+# For all tests of a group together; an idle machine needs a quarter of it.
+export VM_TIMEOUT=${VM_TIMEOUT:-1800}
 
 read -ra wanted <<<"${TESTS-}"
 wanted+=("$@")
@@ -200,7 +201,7 @@ select_tests "${plain_tests[@]}" && run_group machine guest
 select_tests "${bounce_tests[@]}" &&
 	VM_APPEND="${VM_APPEND-} swiotlb=65536,force" run_group "machine with bounce buffers" guest
 select_tests "${reconf_tests[@]}" &&
-	TEST_TIMEOUT=${TEST_TIMEOUT:-300} VM_APPEND="${VM_APPEND-} swiotlb=65536,force" \
+	VM_APPEND="${VM_APPEND-} swiotlb=65536,force" \
 		run_group "machine that is reconfigured" guest
 [ -z "$debug" ] && select_tests "${newer_tests[@]}" &&
 	VM_KERNEL=7 run_group "machine with kernel 7" guest
