@@ -5,6 +5,7 @@
 # make demo         run the main job in a virtual machine and show the result
 # make test         run every test
 # make test-debug   run them on a kernel with all detectors
+# make conformance  run the kernel's own network tests on software cards
 # make check        static checks
 # make vm RUN=...   run a command in a virtual machine, see selftests/vm/run.sh
 
@@ -63,9 +64,12 @@ test-debug:
 check:
 	@selftests/vm/chroot.sh selftests/check.sh
 
+conformance:
+	@selftests/conformance/run.sh $(JOBS)
+
 clean:
 	rm -rf $(out)
 
 include selftests/vm/vm.mk
 
-.PHONY: all modules $(user) install demo test test-debug check clean
+.PHONY: all modules $(user) install demo test test-debug check conformance clean
