@@ -33,7 +33,7 @@ kbuild = $(MAKE) -C $(KDIR) M=$(module) CONFIG_DAQ=m \
 
 $(module)/.sources: $(sources) include/uapi/linux/daq.h
 	@mkdir -p $(module)
-	@cp -pu $(sources) $(module)
+	@cp -u $(sources) $(module)
 	@touch $@
 
 modules: $(module)/.sources
