@@ -355,6 +355,8 @@ static int daq_soft_create_model(struct daq_soft *soft)
 		vfree(soft->model);
 		return PTR_ERR(engine);
 	}
+	/* Hardware does not wait for programs to leave a processor. */
+	set_user_nice(engine, MIN_NICE);
 	soft->engine = engine;
 	wake_up_process(engine);
 	return 0;
