@@ -59,18 +59,19 @@ static int attach(int fd)
 	return bpf_xdp_attach(if_nametoindex(card_ifname(CHANNELS)), fd, XDP_FLAGS_DRV_MODE, NULL);
 }
 
-static unsigned int carrier_changes(void)
+/* A number that the interface shows in sysfs. */
+static unsigned long sysfs(const char *name)
 {
-	unsigned int changes;
-	char path[64];
+	unsigned long number;
+	char path[96];
 	FILE *file;
 
-	snprintf(path, sizeof(path), "/sys/class/net/%s/carrier_changes", card_ifname(CHANNELS));
+	snprintf(path, sizeof(path), "/sys/class/net/%s/%s", card_ifname(CHANNELS), name);
 	file = fopen(path, "r");
-	if (!file || fscanf(file, "%u", &changes) != 1)
+	if (!file || fscanf(file, "%lu", &number) != 1)
 		ktap_die("cannot read %s", path);
 	fclose(file);
-	return changes;
+	return number;
 }
 
 /* Whether, with this verdict, segments are counted under @name and nowhere else. */
@@ -99,10 +100,17 @@ static bool counted(int verdict, const char *name)
 
 static void test_verdicts(const char *what)
 {
+	unsigned long packets, dropped;
 	struct stats *before;
 
 	ktap_ok(counted(XDP_PASS, "stack"), "%s: XDP_PASS goes to the stack", what);
+	before = stats_read();
+	packets = sysfs("statistics/rx_packets");
+	dropped = sysfs("statistics/rx_dropped");
 	ktap_ok(counted(XDP_DROP, "drop_xdp"), "%s: XDP_DROP", what);
+	ktap_ok(sysfs("statistics/rx_packets") - packets == stat_grown(before, "ch0_drop_xdp") &&
+		sysfs("statistics/rx_dropped") == dropped,
+		"%s: which to the interface are packets that came in", what);
 	ktap_ok(counted(XDP_ABORTED, "drop_aborted"), "%s: XDP_ABORTED", what);
 	ktap_ok(counted(77, "drop_aborted"), "%s: a verdict that does not exist", what);
 	before = stats_read();
@@ -115,7 +123,7 @@ static void test_verdicts(const char *what)
 static void test_replace(void)
 {
 	int pass = program(XDP_PASS, true), drop = program(XDP_DROP, true);
-	unsigned int changes = carrier_changes(), failed = 0, i;
+	unsigned int changes = sysfs("carrier_changes"), failed = 0, i;
 	struct stats *before = stats_read();
 	u64 flowed;
 
@@ -129,7 +137,7 @@ static void test_replace(void)
 	pause_ms(300);
 	flowed = stat_grown(before, "ch0_drop_xdp");
 	ktap_eq(failed, 0, "replace: 50 times attach, replace and detach while data flow");
-	ktap_eq(carrier_changes(), changes, "replace: the link stays up");
+	ktap_eq(sysfs("carrier_changes"), changes, "replace: the link stays up");
 	ktap_ok(flowed > 0 && stat_grown(before, "ch0_stack") > 0,
 		"replace: each program has had its share");
 	quiesce();

@@ -103,7 +103,7 @@ struct daq_rx_stats {
  * struct daq_queue_stats - what a queue's driver side did
  * @syncp: protects the rx members, @polls, @flushes and @duplicates
  * @irqs: interrupts
- * @rx_packets: packets delivered: to a socket, the stack or back out
+ * @rx_packets: packets for a socket, the stack, back out or dropped by XDP
  * @rx_bytes: their bytes
  * @polls: NAPI polls
  * @flushes: polls that handed data to sockets, one wake-up each at most

@@ -54,6 +54,12 @@ static bool daq_delivered(enum daq_rx_count what)
 	return what < DAQ_RX_DROP_XDP;
 }
 
+/* What a program drops has come in: to the kernel it is part of the stack. */
+static bool daq_received(enum daq_rx_count what)
+{
+	return daq_delivered(what) || what == DAQ_RX_DROP_XDP;
+}
+
 static void daq_rx_count(struct daq_rx_stats *stats, enum daq_rx_count what,
 			 bool eof)
 {
@@ -628,7 +634,7 @@ int daq_rx_poll(struct daq_queue *q, int budget)
 		else
 			what = daq_skip_segment(q, &seg);
 		daq_rx_count(seg.stats, what, seg.eof);
-		if (daq_delivered(what)) {
+		if (daq_received(what)) {
 			packets++;
 			bytes += seg.len;
 		}

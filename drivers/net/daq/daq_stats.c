@@ -2,7 +2,7 @@
 /*
  * Counters: of the whole interface, and of its queues.
  *
- * A queue counts what it delivered. What was dropped is counted by channel,
+ * A queue counts what came in on it. What was dropped is counted by channel,
  * since that is who lost it, and is not broken down by queue.
  */
 #include <net/netdev_queues.h>
@@ -72,7 +72,7 @@ static void daq_add_chan_stats(struct rtnl_link_stats64 *stats,
 
 	daq_read_chan_counts(&card->chans[channel], &counts);
 	bad_desc = counts.count[DAQ_RX_DROP_BAD_DESC];
-	for (i = DAQ_RX_DROP_XDP; i < DAQ_RX_COUNTS; i++)
+	for (i = DAQ_RX_DROP_ABORTED; i < DAQ_RX_COUNTS; i++)
 		stats->rx_dropped += counts.count[i];
 	stats->rx_dropped -= bad_desc;
 	stats->rx_errors += too_long + bad_desc;
