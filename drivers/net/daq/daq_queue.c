@@ -371,9 +371,12 @@ int daq_poll(struct napi_struct *napi, int budget)
 
 	work = daq_rx_poll(q, budget);
 	refilled = daq_rx_refill(q);
-	/* Not before there are buffers: what is sent may come back at once. */
+	/*
+	 * Not before there are buffers: what is sent may come back at once. And
+	 * not more than that if what had come in was too much for one poll.
+	 */
 	if (q->pool)
-		daq_tx_socket(q);
+		daq_tx_socket(q, work == budget ? budget : U32_MAX);
 	if (!refilled || work == budget)
 		return budget;
 

@@ -36,7 +36,7 @@ void daq_tx_count(struct daq_queue *q, u32 packets, u32 bytes);
 void daq_tx_count_drop(struct daq_queue *q);
 
 /* daq_tx_xsk.c */
-void daq_tx_socket(struct daq_queue *q);
+void daq_tx_socket(struct daq_queue *q, u32 most);
 void daq_tx_xsk_done(struct daq_tx_buf *buf, struct daq_tx_desc *desc);
 
 #endif /* _DAQ_TX_H */

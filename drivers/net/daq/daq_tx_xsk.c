@@ -68,13 +68,13 @@ static void daq_put_xsk_desc(struct daq_queue *q, u32 i,
 	q->tx.inside_packet = !eop;
 }
 
-/* Return: whether the socket may have more that there is room for. */
-static bool daq_take_from_socket(struct daq_queue *q)
+/* Return: number of descriptors taken. */
+static u32 daq_take_from_socket(struct daq_queue *q, u32 most)
 {
 	u32 n, i, packets = 0, bytes = 0, room = daq_tx_free(&q->tx);
 	struct xsk_buff_pool *pool = q->pool;
 
-	n = xsk_tx_peek_release_desc_batch(pool, min_t(u32, room, DAQ_TX_BATCH));
+	n = xsk_tx_peek_release_desc_batch(pool, min(room, most));
 	for (i = 0; i < n; i++) {
 		const struct xdp_desc *xdesc = &pool->tx_descs[i];
 		bool eop = !(xdesc->options & XDP_PKT_CONTD);
@@ -88,7 +88,7 @@ static bool daq_take_from_socket(struct daq_queue *q)
 		q->tx.posted += n;
 		daq_tx_kick(q);
 	}
-	return n == DAQ_TX_BATCH;
+	return n;
 }
 
 /*
@@ -105,12 +105,14 @@ static bool daq_wants_more(struct daq_queue *q)
 /**
  * daq_tx_socket() - take what a socket has to send, as far as there is room
  * @q: queue with a socket
+ * @most: descriptors to take
  *
  * Context: NAPI.
  */
-void daq_tx_socket(struct daq_queue *q)
+void daq_tx_socket(struct daq_queue *q, u32 most)
 {
 	struct netdev_queue *txq = daq_txq(q);
+	u32 n;
 
 	if (!netif_carrier_ok(q->card->netdev))
 		return;
@@ -119,9 +121,12 @@ void daq_tx_socket(struct daq_queue *q)
 	/* Before looking: what comes later brings a wake-up. */
 	if (xsk_uses_need_wakeup(q->pool))
 		xsk_set_tx_need_wakeup(q->pool);
-	if (daq_wants_more(q))
-		while (daq_take_from_socket(q))
-			; /* ends with the room in the ring */
+	if (daq_wants_more(q)) {
+		do {
+			n = daq_take_from_socket(q, min_t(u32, most, DAQ_TX_BATCH));
+			most -= n;
+		} while (n == DAQ_TX_BATCH);
+	}
 	/* What is on its way will bring the driver back here. */
 	if (xsk_uses_need_wakeup(q->pool) && q->tx.posted != q->tx.done)
 		xsk_clear_tx_need_wakeup(q->pool);
