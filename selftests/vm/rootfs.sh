@@ -40,7 +40,7 @@ packages+=(
 	busybox-static iproute2 ethtool tcpdump kmod procps iputils-ping strace
 	pciutils xdp-tools ffmpeg linuxptp
 	# For the network selftests that come with the kernel.
-	python3-yaml socat
+	python3-yaml socat iperf3
 	# Real sound and real photographs for tests to carry.
 	alsa-utils mate-backgrounds
 	erofs-utils
