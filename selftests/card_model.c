@@ -30,7 +30,7 @@
 struct host {
 	u8 *memory;
 	u64 now;
-	unsigned int raised[QUEUES];
+	unsigned int raised[QUEUES + 1];
 	unsigned int outside;	/* accesses to memory that is not the card's */
 	u64 longest;		/* access */
 	unsigned int cabled;	/* times that the far end was to look */
@@ -53,7 +53,7 @@ static u8 *memory_at(u64 addr, u64 len)
 	return host.memory + (addr - BASE);
 }
 
-static void host_read(void *ctx, u64 addr, void *buf, u32 len)
+static bool host_read(void *ctx, u64 addr, void *buf, u32 len)
 {
 	u8 *from = memory_at(addr, len);
 
@@ -62,20 +62,22 @@ static void host_read(void *ctx, u64 addr, void *buf, u32 len)
 		memcpy(buf, from, len);
 	else
 		memset(buf, 0, len);
+	return from;
 }
 
-static void host_write(void *ctx, u64 addr, const void *buf, u32 len)
+static bool host_write(void *ctx, u64 addr, const void *buf, u32 len)
 {
 	u8 *to = memory_at(addr, len);
 
 	(void)ctx;
 	if (to)
 		memcpy(to, buf, len);
+	return to;
 }
 
-static void host_publish(void *ctx, u64 addr, __le32 word)
+static bool host_publish(void *ctx, u64 addr, __le32 word)
 {
-	host_write(ctx, addr, &word, sizeof(word));
+	return host_write(ctx, addr, &word, sizeof(word));
 }
 
 static void host_raise(void *ctx, unsigned int vector)
@@ -148,7 +150,7 @@ static void start_queue(u32 q)
 	memset(host.memory + (STATUS(q) - BASE), 0, sizeof(struct daq_queue_status));
 }
 
-static void power_on(u32 channels)
+static void power_on_with(u32 channels, u32 caps)
 {
 	u32 q;
 
@@ -161,9 +163,14 @@ static void power_on(u32 channels)
 	host.now = 1000000007;
 	host.outside = 0;
 	host.longest = 0;
-	daq_model_init(&model, &services, NULL, channels);
+	daq_model_init(&model, &services, NULL, channels, caps);
 	for (q = 0; q < channels; q++)
 		start_queue(q);
+}
+
+static void power_on(u32 channels)
+{
+	power_on_with(channels, DAQ_CAP_IRQ | DAQ_CAP_AUTO);
 }
 
 static u64 buffer(u32 q, u32 index)
@@ -1011,7 +1018,8 @@ static void test_registers(void)
 		daq_model_doorbell(&model, reg, 0xffffffff);
 	}
 	for (reg = 0; reg < DAQ_REG_CHAN(0); reg += 4) {
-		if (reg >= DAQ_REG_CLOCK && reg <= DAQ_REG_CLOCK_ADJ)
+		if (reg == DAQ_REG_CTRL || reg == DAQ_REG_EVENT_MASK ||
+		    (reg >= DAQ_REG_CLOCK && reg <= DAQ_REG_CLOCK_ADJ))
 			continue;
 		daq_model_write(&model, reg, 0xffffffff);
 		daq_model_doorbell(&model, reg, 0xffffffff);

@@ -17,7 +17,23 @@
 /* Global page */
 #define DAQ_REG_ID		0x000	/* ro */
 #define DAQ_REG_VERSION		0x004	/* ro */
+#define DAQ_REG_CAPS		0x008	/* ro: what the card can do by itself */
+#define   DAQ_CAP_IRQ		  0x1	/* interrupt */
+#define   DAQ_CAP_AUTO		  0x2	/* move data; else it waits for KICK */
+#define   DAQ_CAP_USER		  0x4	/* has user register pages, BAR2 */
 #define DAQ_REG_CHANNELS	0x00c	/* ro */
+#define DAQ_REG_CTRL		0x010
+#define   DAQ_CTRL_RESET	  0x1	/* reads 1 until the reset is over */
+#define DAQ_REG_EVENTS		0x018	/* a bit written as 1 is cleared */
+#define   DAQ_EVENT_DMA_ERROR	  0x1	/* an address was refused, a queue stopped */
+#define DAQ_REG_EVENT_MASK	0x01c	/* those that interrupt, vector CHANNELS */
+/*
+ * 64 bits, ro. Bit i, AUTO: queue i has reports that IRQ_ARM did not tell of;
+ * else: channel i has something to do when kicked.
+ */
+#define DAQ_REG_READY		0x020
+/* Doorbell, 64 bits, each half on its own: one transaction on channels i. */
+#define DAQ_REG_KICK		0x028
 #define DAQ_REG_CLOCK		0x030	/* 64 bits, ns; see card.rst for halves */
 #define DAQ_REG_CLOCK_STEP	0x038	/* wo, 64 bits, signed: ns to add */
 #define DAQ_REG_CLOCK_ADJ	0x040	/* signed: how much faster it runs, */
@@ -56,6 +72,7 @@
 #define DAQ_CHAN_TX_BAD		0x070	/* packets refused for bad descriptors */
 #define DAQ_CHAN_UNDERRUNS	0x078	/* times the output had nothing to play */
 #define DAQ_CHAN_UNDERRUN_SAMPLE 0x080	/* first one that lacked, last time */
+#define DAQ_CHAN_FIFO_OVERRUN	0x088	/* segments dropped: not kicked in time */
 
 /* Queue registers */
 #define DAQ_QUEUE_CTRL		0x000
@@ -83,6 +100,9 @@
  * the next write.
  */
 #define DAQ_QUEUE_IRQ_ARM	0x054
+
+/* Segments that an input holds until it is kicked. */
+#define DAQ_FIFO_SEGMENTS	8
 
 #define DAQ_RING_MIN		64
 #define DAQ_RING_MAX		8192

@@ -35,13 +35,15 @@
 
 /* Payload or packet bytes on their way to an input, read front to back. */
 struct daq_feed {
-	void (*fill)(struct daq_model *m, struct daq_feed *feed, u8 *buf, u32 len);
+	bool (*fill)(struct daq_model *m, struct daq_feed *feed, u8 *buf, u32 len);
 	u64 pos;
 	/* generated */
 	const struct daq_model_chan *chan;
+	u32 frame;
 	/* out of a cable */
 	const struct daq_wire *wire;
 	/* gathered from TX descriptors */
+	struct daq_model_queue *queue;
 	struct daq_tx_desc desc[DAQ_SEG_BUFS];
 	u32 next;
 	u32 done;
@@ -97,33 +99,80 @@ static u64 daq_osc_at(const struct daq_model_clock *c, u64 time)
 	return daq_counter_at(c, osc, &frac) < time ? osc + 1 : osc;
 }
 
-/* Interrupts and reports */
+/* Interrupts and events */
+
+/* Return: whether the driver has yet to act on what was reported to it. */
+static bool daq_has_news(const struct daq_model_queue *q)
+{
+	u32 seen = READ_ONCE(q->irq_seen);
+
+	return (u16)READ_ONCE(q->rx_reported) != (u16)seen ||
+	       (u16)READ_ONCE(q->tx_reported) != (u16)(seen >> 16);
+}
 
 static void daq_try_raise(struct daq_model *m, struct daq_model_queue *q)
 {
-	u32 seen;
-
 	/* The driver writes what it has seen first. */
-	if (!smp_load_acquire(&q->armed))
+	if (!smp_load_acquire(&q->armed) || !daq_has_news(q))
 		return;
 
-	seen = READ_ONCE(q->irq_seen);
-	if ((u16)READ_ONCE(q->rx_reported) == (u16)seen &&
-	    (u16)READ_ONCE(q->tx_reported) == (u16)(seen >> 16))
-		return;
-
-	if (xchg(&q->armed, 0))
+	if (xchg(&q->armed, 0) && (m->caps & DAQ_CAP_IRQ))
 		m->host->raise(m->ctx, q - m->queue);
 }
 
+/* For events that are new, have just been let through, or are left over. */
+static void daq_raise_events(struct daq_model *m)
+{
+	if ((m->events & m->event_mask) && (m->caps & DAQ_CAP_IRQ))
+		m->host->raise(m->ctx, m->channels);
+}
+
+/* DMA: the queue whose address the bus refuses stops. */
+
+static void daq_dma_failed(struct daq_model *m, struct daq_model_queue *q)
+{
+	WRITE_ONCE(q->ctrl, 0);
+	m->events |= DAQ_EVENT_DMA_ERROR;
+	daq_raise_events(m);
+}
+
+static bool daq_dma_read(struct daq_model *m, struct daq_model_queue *q,
+			 u64 addr, void *buf, u32 len)
+{
+	if (m->host->read(m->ctx, addr, buf, len))
+		return true;
+	daq_dma_failed(m, q);
+	return false;
+}
+
+static bool daq_dma_write(struct daq_model *m, struct daq_model_queue *q,
+			  u64 addr, const void *buf, u32 len)
+{
+	if (m->host->write(m->ctx, addr, buf, len))
+		return true;
+	daq_dma_failed(m, q);
+	return false;
+}
+
+static bool daq_dma_publish(struct daq_model *m, struct daq_model_queue *q,
+			    u32 offset, u32 count)
+{
+	if (m->host->publish(m->ctx, q->status + offset, cpu_to_le32(count)))
+		return true;
+	daq_dma_failed(m, q);
+	return false;
+}
+
+/* Reports */
+
 static void daq_report_rx(struct daq_model *m, struct daq_model_queue *q)
 {
-	if (q->rx_reported == q->rx_done)
+	if (q->rx_reported == q->rx_done || !daq_queue_on(q, DAQ_QUEUE_CTRL_RX))
 		return;
 
-	m->host->publish(m->ctx,
-			 q->status + offsetof(struct daq_queue_status, rx),
-			 cpu_to_le32(q->rx_done));
+	if (!daq_dma_publish(m, q, offsetof(struct daq_queue_status, rx),
+			     q->rx_done))
+		return;
 	q->rx_unreported = 0;
 	WRITE_ONCE(q->rx_reported, q->rx_done);
 	smp_mb(); /* pairs with the xchg() of IRQ_ARM */
@@ -132,12 +181,12 @@ static void daq_report_rx(struct daq_model *m, struct daq_model_queue *q)
 
 static void daq_report_tx(struct daq_model *m, struct daq_model_queue *q)
 {
-	if (q->tx_reported == q->tx_cons)
+	if (q->tx_reported == q->tx_cons || !daq_queue_on(q, DAQ_QUEUE_CTRL_TX))
 		return;
 
-	m->host->publish(m->ctx,
-			 q->status + offsetof(struct daq_queue_status, tx),
-			 cpu_to_le32(q->tx_cons));
+	if (!daq_dma_publish(m, q, offsetof(struct daq_queue_status, tx),
+			     q->tx_cons))
+		return;
 	q->tx_unreported = 0;
 	WRITE_ONCE(q->tx_reported, q->tx_cons);
 	smp_mb(); /* pairs with the xchg() of IRQ_ARM */
@@ -167,17 +216,118 @@ static void daq_moderate_rx(struct daq_model *m, struct daq_model_queue *q,
 		daq_report_rx(m, q);
 }
 
-static void daq_write_data(struct daq_model *m, u64 addr, struct daq_feed *feed,
-			   u32 len)
+static bool daq_write_data(struct daq_model *m, struct daq_model_queue *q,
+			   u64 addr, struct daq_feed *feed, u32 len)
 {
 	while (len) {
 		u32 n = min_t(u32, len, sizeof(m->page));
 
-		feed->fill(m, feed, m->page, n);
-		m->host->write(m->ctx, addr, m->page, n);
+		if (!feed->fill(m, feed, m->page, n) ||
+		    !daq_dma_write(m, q, addr, m->page, n))
+			return false;
 		addr += n;
 		len -= n;
 	}
+	return true;
+}
+
+/* What is to be written to an input's queue, and how. */
+struct daq_transfer {
+	const struct daq_hdr *hdr;	/* NULL for a packet that has its own */
+	struct daq_feed *feed;		/* what comes behind it */
+	u32 len;			/* length of @feed, bytes */
+	u32 bufs;
+	bool split;
+};
+
+static u32 daq_transfer_bytes(const struct daq_transfer *t)
+{
+	return (t->hdr ? DAQ_HDR_LEN : 0) + t->len;
+}
+
+static void daq_plan(const struct daq_model_queue *q, struct daq_transfer *t)
+{
+	u32 total = daq_transfer_bytes(t);
+
+	t->split = t->hdr && total > q->rx_head_len;
+	t->bufs = t->split ? 1 + DIV_ROUND_UP(t->len, q->rx_buf) :
+			     DIV_ROUND_UP(total, q->rx_head_len);
+}
+
+/* Buffer @i of a transfer gets what it has room for. */
+static bool daq_write_buffer(struct daq_model *m, struct daq_model_queue *q,
+			     struct daq_transfer *t, u32 i, u32 *len)
+{
+	u32 slot = (q->rx_cons + i) & (q->rx_size - 1);
+	bool payload = t->split && i;
+	u32 room = payload ? q->rx_buf : q->rx_head_len;
+	struct daq_rx_desc desc;
+	u64 addr;
+	u32 n;
+
+	if (!daq_dma_read(m, q, q->rx_desc + sizeof(desc) * slot, &desc,
+			  sizeof(desc)))
+		return false;
+	addr = le64_to_cpu(desc.addr) + (payload ? 0 : q->rx_head);
+	if (!i && t->hdr) {
+		if (!daq_dma_write(m, q, addr, t->hdr, DAQ_HDR_LEN))
+			return false;
+		if (t->split)
+			return true;
+		addr += DAQ_HDR_LEN;
+		room -= DAQ_HDR_LEN;
+	}
+	n = min(*len, room);
+	*len -= n;
+	return daq_write_data(m, q, addr, t->feed, n);
+}
+
+static bool daq_write_completion(struct daq_model *m, struct daq_model_chan *ch,
+				 struct daq_model_queue *q,
+				 const struct daq_transfer *t, u16 flags)
+{
+	const struct daq_hdr *hdr = t->hdr;
+	struct daq_rx_cmpl cmpl;
+	u32 mask = q->rx_size - 1;
+
+	memset(&cmpl, 0, sizeof(cmpl));
+	cmpl.timestamp = cpu_to_le64(hdr ? be64_to_cpu(hdr->timestamp) :
+					   daq_clock_at(m, daq_now(m)));
+	cmpl.frame = cpu_to_le32(hdr ? be32_to_cpu(hdr->frame) :
+				       ch->next.frame);
+	cmpl.len = cpu_to_le32(daq_transfer_bytes(t));
+	cmpl.first = cpu_to_le16(q->rx_cons & mask);
+	cmpl.bufs = cpu_to_le16(t->bufs);
+	cmpl.channel = cpu_to_le16(ch - m->chan);
+	cmpl.flags = cpu_to_le16(flags);
+	return daq_dma_write(m, q,
+			     q->rx_cmpl + sizeof(cmpl) * (q->rx_done & mask),
+			     &cmpl, sizeof(cmpl));
+}
+
+static bool daq_transfer(struct daq_model *m, struct daq_model_chan *ch,
+			 struct daq_model_queue *q, struct daq_transfer *t)
+{
+	u32 len = t->len;
+	u16 flags = 0;
+	u32 i;
+
+	for (i = 0; i < t->bufs; i++)
+		if (!daq_write_buffer(m, q, t, i, &len))
+			return false;
+
+	if (t->hdr)
+		flags |= DAQ_RX_F_SEGMENT;
+	if (t->split)
+		flags |= DAQ_RX_F_SPLIT;
+	if (!t->hdr || (t->hdr->flags & DAQ_HDR_F_EOF))
+		flags |= DAQ_RX_F_EOF;
+	if (!daq_write_completion(m, ch, q, t, flags))
+		return false;
+	q->rx_cons += t->bufs;
+	q->rx_done++;
+	daq_moderate_rx(m, q, flags & DAQ_RX_F_EOF);
+	return true;
 }
 
 /**
@@ -193,104 +343,53 @@ static void daq_write_data(struct daq_model *m, u64 addr, struct daq_feed *feed,
 static bool daq_input(struct daq_model *m, struct daq_model_chan *ch,
 		      const struct daq_hdr *hdr, struct daq_feed *feed, u32 len)
 {
+	struct daq_transfer t = { .hdr = hdr, .feed = feed, .len = len };
 	struct daq_model_queue *q = &m->queue[ch->queue];
-	u32 hdr_len = hdr ? DAQ_HDR_LEN : 0;
-	u32 total = hdr_len + len;
-	struct daq_rx_cmpl cmpl;
-	bool split = false;
-	u32 bufs, mask, i;
-	u16 flags = 0;
 
 	ch->produced++;
-	ch->produced_bytes += total;
+	ch->produced_bytes += daq_transfer_bytes(&t);
 
 	if (!daq_queue_on(q, DAQ_QUEUE_CTRL_RX)) {
 		ch->no_buffer++;
 		return false;
 	}
-
-	if (hdr && total > q->rx_head_len) {
-		split = true;
-		bufs = 1 + DIV_ROUND_UP(len, q->rx_buf);
-	} else {
-		bufs = DIV_ROUND_UP(total, q->rx_head_len);
-	}
-	if (bufs > DAQ_SEG_BUFS) {
+	daq_plan(q, &t);
+	if (t.bufs > DAQ_SEG_BUFS) {
 		ch->too_long++;
 		return false;
 	}
 	/* Descriptors after the doorbell. */
-	if (smp_load_acquire(&q->rx_prod) - q->rx_cons < bufs) {
+	if (smp_load_acquire(&q->rx_prod) - q->rx_cons < t.bufs) {
 		ch->no_buffer++;
 		daq_report_rx(m, q);
 		return false;
 	}
-
-	mask = q->rx_size - 1;
-	for (i = 0; i < bufs; i++) {
-		bool payload = split && i;
-		u32 room = payload ? q->rx_buf : q->rx_head_len;
-		struct daq_rx_desc desc;
-		u64 addr;
-		u32 n;
-
-		m->host->read(m->ctx, q->rx_desc +
-			      sizeof(desc) * ((q->rx_cons + i) & mask),
-			      &desc, sizeof(desc));
-		addr = le64_to_cpu(desc.addr) + (payload ? 0 : q->rx_head);
-		if (!i && hdr) {
-			m->host->write(m->ctx, addr, hdr, hdr_len);
-			if (split)
-				continue;
-			addr += hdr_len;
-			room -= hdr_len;
-		}
-		n = min(len, room);
-		daq_write_data(m, addr, feed, n);
-		len -= n;
+	if (!daq_transfer(m, ch, q, &t)) {
+		ch->no_buffer++;
+		return false;
 	}
-
-	if (hdr)
-		flags |= DAQ_RX_F_SEGMENT;
-	if (split)
-		flags |= DAQ_RX_F_SPLIT;
-	if (!hdr || (hdr->flags & DAQ_HDR_F_EOF))
-		flags |= DAQ_RX_F_EOF;
-	memset(&cmpl, 0, sizeof(cmpl));
-	cmpl.timestamp = cpu_to_le64(hdr ? be64_to_cpu(hdr->timestamp) :
-					   daq_clock_at(m, daq_now(m)));
-	cmpl.frame = cpu_to_le32(ch->frame);
-	cmpl.len = cpu_to_le32(total);
-	cmpl.first = cpu_to_le16(q->rx_cons & mask);
-	cmpl.bufs = cpu_to_le16(bufs);
-	cmpl.channel = cpu_to_le16(ch - m->chan);
-	cmpl.flags = cpu_to_le16(flags);
-	m->host->write(m->ctx, q->rx_cmpl + sizeof(cmpl) * (q->rx_done & mask),
-		       &cmpl, sizeof(cmpl));
-	q->rx_cons += bufs;
-	q->rx_done++;
-	daq_moderate_rx(m, q, flags & DAQ_RX_F_EOF);
 	return true;
 }
 
-/* One segment of @len bytes with the channel's next numbers and place. */
+/* Return: whether it got through. */
 static bool daq_send_segment(struct daq_model *m, struct daq_model_chan *ch,
-			     struct daq_feed *feed, u32 len, u32 frame_len,
-			     u8 flags, u64 time)
+			     const struct daq_model_segment *seg,
+			     struct daq_feed *feed)
 {
 	struct daq_hdr hdr = {
 		.ethertype = cpu_to_be16(DAQ_ETHERTYPE),
 		.version = DAQ_HDR_VERSION,
-		.flags = flags | (ch->overrun ? DAQ_HDR_F_OVERRUN : 0),
+		.flags = seg->flags | (ch->overrun ? DAQ_HDR_F_OVERRUN : 0),
 		.channel = cpu_to_be16(ch - m->chan),
-		.frame = cpu_to_be32(ch->frame),
-		.segment = cpu_to_be32(ch->segment),
-		.offset = cpu_to_be32(ch->offset),
-		.payload_len = cpu_to_be32(len),
-		.frame_len = cpu_to_be32(frame_len),
-		.sample = cpu_to_be64(ch->sample),
-		.timestamp = cpu_to_be64(daq_clock_at(m, time)),
-		.dropped = cpu_to_be64(ch->no_buffer + ch->too_long),
+		.frame = cpu_to_be32(seg->place.frame),
+		.segment = cpu_to_be32(seg->place.segment),
+		.offset = cpu_to_be32(seg->place.offset),
+		.payload_len = cpu_to_be32(seg->len),
+		.frame_len = cpu_to_be32(seg->frame_len),
+		.sample = cpu_to_be64(seg->place.sample),
+		.timestamp = cpu_to_be64(daq_clock_at(m, seg->time)),
+		.dropped = cpu_to_be64(ch->no_buffer + ch->too_long +
+				       seg->overruns),
 	};
 	__be64 mac = cpu_to_be64(ch->mac << 16);
 
@@ -300,54 +399,70 @@ static bool daq_send_segment(struct daq_model *m, struct daq_model_chan *ch,
 	hdr.src[5] = ch - m->chan;
 
 	ch->active = daq_now(m);
-	return daq_input(m, ch, &hdr, feed, len);
+	return daq_input(m, ch, &hdr, feed, seg->len);
 }
 
-/* Send a segment or lose it; then the channel goes on to the next one. */
+/* Send a segment or lose it, which the next one that gets through tells. */
 static void daq_input_segment(struct daq_model *m, struct daq_model_chan *ch,
-			      struct daq_feed *feed, u32 len, u32 frame_len,
-			      u8 flags, u64 time)
+			      const struct daq_model_segment *seg,
+			      struct daq_feed *feed)
 {
-	ch->overrun = !daq_send_segment(m, ch, feed, len, frame_len, flags,
-					time);
-	ch->ended = ch->overrun && (flags & DAQ_HDR_F_LAST);
-	ch->sample += len / ch->sample_bytes;
-	ch->offset += len;
-	ch->segment++;
+	ch->overrun = !daq_send_segment(m, ch, seg, feed);
+	ch->ended = ch->overrun && (seg->flags & DAQ_HDR_F_LAST);
+}
+
+/* The channel has acquired a segment and goes on to the next one. */
+static void daq_next_place(struct daq_model_chan *ch, u32 len, u8 flags)
+{
+	struct daq_model_place *next = &ch->next;
+
+	next->sample += len / ch->sample_bytes;
+	next->offset += len;
+	next->segment++;
 	if (flags & DAQ_HDR_F_EOF) {
-		ch->frame++;
-		ch->segment = 0;
-		ch->offset = 0;
+		next->frame++;
+		next->segment = 0;
+		next->offset = 0;
 	}
+}
+
+/* Return: when there is to be a notice of a loss, ns. */
+static u64 daq_notice_due(const struct daq_model *m,
+			  const struct daq_model_chan *ch)
+{
+	if (!ch->overrun || !daq_chan_on(ch) || daq_generates(ch) ||
+	    !daq_queue_on(&m->queue[ch->queue], DAQ_QUEUE_CTRL_RX))
+		return U64_MAX;
+	return ch->active + DAQ_NOTICE_DELAY;
 }
 
 /*
  * The next header tells of a loss, but a source that does not go on for ever
  * may end with one: tell with a header alone as soon as there is room for it.
- *
- * Return: when to try, or try again, ns.
  */
-static u64 daq_step_notice(struct daq_model *m, struct daq_model_chan *ch,
-			   u64 now)
+static void daq_step_notice(struct daq_model *m, struct daq_model_chan *ch,
+			    u64 now)
 {
 	struct daq_model_queue *q = &m->queue[ch->queue];
-	u64 due = ch->active + DAQ_NOTICE_DELAY;
+	struct daq_model_segment seg = {
+		.place = ch->next,
+		.time = now,
+		.overruns = ch->fifo_overrun,
+		.frame_len = ch->next.offset,
+		.flags = ch->ended ? DAQ_HDR_F_LAST : 0,
+	};
 
-	if (!ch->overrun || !daq_chan_on(ch) || daq_generates(ch) ||
-	    !daq_queue_on(q, DAQ_QUEUE_CTRL_RX))
-		return U64_MAX;
-	if (due > now)
-		return due;
+	if (daq_notice_due(m, ch) > now)
+		return;
 	/* Descriptors after the doorbell. */
-	if (smp_load_acquire(&q->rx_prod) == q->rx_cons)
-		return now + DAQ_NOTICE_DELAY;
-
-	daq_send_segment(m, ch, NULL, 0, ch->offset,
-			 ch->ended ? DAQ_HDR_F_LAST : 0, now);
+	if (smp_load_acquire(&q->rx_prod) == q->rx_cons) {
+		ch->active = now;
+		return;
+	}
+	daq_send_segment(m, ch, &seg, NULL);
 	ch->overrun = false;
 	ch->ended = false;
 	daq_report_rx(m, q);
-	return U64_MAX;
 }
 
 /* Generated signals: 8 bytes at a time, as little-endian words. */
@@ -382,16 +497,16 @@ static const u8 daq_bars[8][3] = {
 	{ 106, 202, 222 }, { 81, 90, 240 }, { 41, 240, 110 }, { 16, 128, 128 },
 };
 
-static u32 daq_bars_pair(const struct daq_model_chan *ch, u32 pos)
+static u32 daq_bars_pair(const struct daq_model_chan *ch, u32 frame, u32 pos)
 {
 	u32 pairs = max(ch->line_bytes / 4, 8u);
-	u32 x = (pos % ch->line_bytes / 4 + ch->frame) % pairs;
+	u32 x = (pos % ch->line_bytes / 4 + frame) % pairs;
 	const u8 *c = daq_bars[min(x / (pairs / 8), 7u)];
 
 	return c[0] | c[1] << 8 | c[0] << 16 | (u32)c[2] << 24;
 }
 
-static u64 daq_signal_word(const struct daq_model_chan *ch, u64 k)
+static u64 daq_signal_word(const struct daq_model_chan *ch, u32 frame, u64 k)
 {
 	u32 bits = 8 * ch->sample_bytes;
 	u32 per_word = 64 / bits;
@@ -402,8 +517,8 @@ static u64 daq_signal_word(const struct daq_model_chan *ch, u64 k)
 	case DAQ_SOURCE_COUNTER:
 		return k;
 	case DAQ_SOURCE_BARS:
-		return daq_bars_pair(ch, 8 * k) |
-		       (u64)daq_bars_pair(ch, 8 * k + 4) << 32;
+		return daq_bars_pair(ch, frame, 8 * k) |
+		       (u64)daq_bars_pair(ch, frame, 8 * k + 4) << 32;
 	case DAQ_SOURCE_SINE:
 		for (i = 0; i < per_word; i++)
 			word |= daq_sine_sample(k * per_word + i,
@@ -417,12 +532,12 @@ static u64 daq_signal_word(const struct daq_model_chan *ch, u64 k)
 	}
 }
 
-static void daq_fill_signal(struct daq_model *m, struct daq_feed *feed, u8 *buf,
+static bool daq_fill_signal(struct daq_model *m, struct daq_feed *feed, u8 *buf,
 			    u32 len)
 {
 	(void)m;
 	while (len) {
-		__le64 word = cpu_to_le64(daq_signal_word(feed->chan,
+		__le64 word = cpu_to_le64(daq_signal_word(feed->chan, feed->frame,
 							  feed->pos / 8));
 		u32 skip = feed->pos % 8;
 		u32 n = min(len, 8 - skip);
@@ -435,6 +550,7 @@ static void daq_fill_signal(struct daq_model *m, struct daq_feed *feed, u8 *buf,
 		buf += n;
 		len -= n;
 	}
+	return true;
 }
 
 /* Advance a time by so many samples, without ever losing a fraction. */
@@ -450,37 +566,187 @@ static void daq_advance(u64 *time, u64 *frac, u64 samples, u64 rate)
 	}
 }
 
+/* What the generator yields next; @end and @frac get when it is complete. */
+static struct daq_model_segment
+daq_next_segment(const struct daq_model_chan *ch, u64 *end, u64 *frac)
+{
+	u32 left = ch->frame_bytes - ch->next.offset;
+	struct daq_model_segment seg = {
+		.place = ch->next,
+		.time = ch->start,
+		.overruns = ch->fifo_overrun,
+		.len = min(ch->segment_bytes, left),
+		.frame_len = ch->frame_bytes,
+	};
+
+	if (!ch->next.offset)
+		seg.flags |= DAQ_HDR_F_SOF;
+	if (seg.len == left)
+		seg.flags |= DAQ_HDR_F_EOF;
+	*end = ch->start;
+	*frac = ch->start_frac;
+	daq_advance(end, frac, seg.len / ch->sample_bytes, ch->rate);
+	return seg;
+}
+
+static void daq_send_generated(struct daq_model *m, struct daq_model_chan *ch,
+			       const struct daq_model_segment *seg)
+{
+	struct daq_feed feed = {
+		.fill = daq_fill_signal,
+		.chan = ch,
+		.frame = seg->place.frame,
+		.pos = ch->source == DAQ_SOURCE_BARS ?
+		       seg->place.offset :
+		       seg->place.sample * ch->sample_bytes,
+	};
+
+	daq_input_segment(m, ch, seg, &feed);
+}
+
 /* Return: when the channel's generator is to run again, ns. */
 static u64 daq_step_generator(struct daq_model *m, struct daq_model_chan *ch,
 			      u64 now)
 {
-	struct daq_feed feed = { .fill = daq_fill_signal, .chan = ch };
-	u32 len = min(ch->segment_bytes, ch->frame_bytes - ch->offset);
-	u64 end = ch->start, frac = ch->start_frac;
-	u8 flags = 0;
+	struct daq_model_segment seg;
+	u64 end, frac;
 
 	if (!daq_chan_on(ch) || !daq_generates(ch))
 		return U64_MAX;
 
-	daq_advance(&end, &frac, len / ch->sample_bytes, ch->rate);
+	seg = daq_next_segment(ch, &end, &frac);
 	if (end > now)
 		return end;
 	if (now - end > DAQ_MAX_LAG) {
-		ch->start += now - end;
+		seg.time += now - end;
 		end = now;
 	}
-
-	if (!ch->offset)
-		flags |= DAQ_HDR_F_SOF;
-	if (ch->offset + len == ch->frame_bytes)
-		flags |= DAQ_HDR_F_EOF;
-	feed.pos = ch->source == DAQ_SOURCE_BARS ?
-		   ch->offset : ch->sample * ch->sample_bytes;
-	daq_input_segment(m, ch, &feed, len, ch->frame_bytes, flags, ch->start);
-
+	daq_send_generated(m, ch, &seg);
+	daq_next_place(ch, seg.len, seg.flags);
 	ch->start = end;
 	ch->start_frac = frac;
 	return end;
+}
+
+/* The FIFO of an input that waits to be kicked */
+
+static bool daq_fifo_empty(const struct daq_model_fifo *fifo)
+{
+	return fifo->head == fifo->tail;
+}
+
+static bool daq_fifo_full(const struct daq_model_fifo *fifo)
+{
+	return fifo->head - fifo->tail == DAQ_FIFO_SEGMENTS;
+}
+
+static void daq_fifo_put(struct daq_model_chan *ch,
+			 const struct daq_model_segment *seg)
+{
+	struct daq_model_fifo *fifo = &ch->fifo;
+	struct daq_model_segment *last;
+
+	last = &fifo->segment[fifo->head++ % DAQ_FIFO_SEGMENTS];
+	*last = *seg;
+	if (fifo->overrun)
+		last->flags |= DAQ_HDR_F_OVERRUN;
+	fifo->overrun = false;
+}
+
+/* So many segments of @len bytes found the FIFO full. */
+static void daq_count_overruns(struct daq_model_chan *ch, u64 count, u64 len)
+{
+	ch->produced += count;
+	ch->produced_bytes += count * DAQ_HDR_LEN + len;
+	ch->fifo_overrun += count;
+	ch->fifo.overrun = true;
+}
+
+/* More samples than that are not counted at once. */
+#define DAQ_SKIP_MAX	BIT_ULL(32)
+
+/*
+ * Lose whole frames, or whole segments up to the last one of the frame: that is
+ * as much work for many of them as for one.
+ *
+ * Return: false if there are none.
+ */
+static bool daq_skip(struct daq_model_chan *ch, u64 now)
+{
+	u64 samples = min(mul_u64_u64_div_u64(now - ch->start, ch->rate,
+					      NSEC_PER_SEC), DAQ_SKIP_MAX);
+	u64 bytes = samples * ch->sample_bytes;
+	u32 per_frame = DIV_ROUND_UP(ch->frame_bytes, ch->segment_bytes);
+	u64 count;
+
+	if (!ch->next.offset && bytes >= ch->frame_bytes) {
+		count = div_u64(bytes, ch->frame_bytes);
+		bytes = count * ch->frame_bytes;
+		daq_count_overruns(ch, count * per_frame, bytes);
+		ch->next.frame += count;
+	} else {
+		count = min_t(u64, div_u64(bytes, ch->segment_bytes),
+			      per_frame - 1 - ch->next.segment);
+		bytes = count * ch->segment_bytes;
+		daq_count_overruns(ch, count, bytes);
+		ch->next.segment += count;
+		ch->next.offset += bytes;
+	}
+	if (!count)
+		return false;
+	ch->next.sample += div_u64(bytes, ch->sample_bytes);
+	daq_advance(&ch->start, &ch->start_frac,
+		    div_u64(bytes, ch->sample_bytes), ch->rate);
+	return true;
+}
+
+/* Put what has been generated by now into the FIFO, or lose it. */
+static void daq_fill_fifo(struct daq_model_chan *ch, u64 now)
+{
+	struct daq_model_segment seg;
+	u64 end, frac;
+
+	for (;;) {
+		seg = daq_next_segment(ch, &end, &frac);
+		if (end > now)
+			return;
+		if (!daq_fifo_full(&ch->fifo))
+			daq_fifo_put(ch, &seg);
+		else if (daq_skip(ch, now))
+			continue;
+		else
+			daq_count_overruns(ch, 1, seg.len);
+		daq_next_place(ch, seg.len, seg.flags);
+		ch->start = end;
+		ch->start_frac = frac;
+	}
+}
+
+/* An input that is switched off loses what waits. */
+static void daq_empty_fifo(struct daq_model_chan *ch)
+{
+	struct daq_model_fifo *fifo = &ch->fifo;
+
+	for (; !daq_fifo_empty(fifo); fifo->tail++) {
+		u32 len = fifo->segment[fifo->tail % DAQ_FIFO_SEGMENTS].len;
+
+		daq_count_overruns(ch, 1, len);
+	}
+	/* Whatever source is next tells of it. */
+	ch->overrun |= fifo->overrun;
+	fifo->overrun = false;
+}
+
+/* Kicked: move one segment. */
+static void daq_step_fifo(struct daq_model *m, struct daq_model_chan *ch)
+{
+	struct daq_model_fifo *fifo = &ch->fifo;
+	struct daq_model_segment seg;
+
+	if (daq_fifo_empty(fifo))
+		return;
+	seg = fifo->segment[fifo->tail++ % DAQ_FIFO_SEGMENTS];
+	daq_send_generated(m, ch, &seg);
 }
 
 /* What comes to an input from outside: from an output, or out of a cable. */
@@ -501,19 +767,25 @@ static void daq_receive_segment(struct daq_model *m, struct daq_model_chan *ch,
 				const struct daq_hdr *hdr,
 				struct daq_feed *feed, u64 now)
 {
-	u8 flags = hdr->flags & (DAQ_HDR_F_EOF | DAQ_HDR_F_LAST);
-	u32 len = be32_to_cpu(hdr->payload_len);
+	struct daq_model_segment seg = {
+		.time = now,
+		.overruns = ch->fifo_overrun,
+		.len = be32_to_cpu(hdr->payload_len),
+		.flags = hdr->flags & (DAQ_HDR_F_EOF | DAQ_HDR_F_LAST),
+	};
 
-	if ((hdr->flags & DAQ_HDR_F_SOF) && ch->offset) {
-		ch->frame++;
-		ch->segment = 0;
-		ch->offset = 0;
+	if ((hdr->flags & DAQ_HDR_F_SOF) && ch->next.offset) {
+		ch->next.frame++;
+		ch->next.segment = 0;
+		ch->next.offset = 0;
 	}
-	if (!ch->offset)
-		flags |= DAQ_HDR_F_SOF;
-	daq_input_segment(m, ch, feed, len,
-			  max(be32_to_cpu(hdr->frame_len), ch->offset + len),
-			  flags, now);
+	if (!ch->next.offset)
+		seg.flags |= DAQ_HDR_F_SOF;
+	seg.place = ch->next;
+	seg.frame_len = max(be32_to_cpu(hdr->frame_len),
+			    ch->next.offset + seg.len);
+	daq_input_segment(m, ch, &seg, feed);
+	daq_next_place(ch, seg.len, seg.flags);
 }
 
 static void daq_rewind(struct daq_feed *feed)
@@ -530,7 +802,8 @@ static void daq_receive(struct daq_model *m, struct daq_model_chan *ch,
 
 	memset(&hdr, 0, sizeof(hdr));
 	daq_rewind(feed);
-	feed->fill(m, feed, (u8 *)&hdr, min_t(u32, len, sizeof(hdr)));
+	if (!feed->fill(m, feed, (u8 *)&hdr, min_t(u32, len, sizeof(hdr))))
+		return;
 	if (daq_is_segment(&hdr) && daq_segment_ok(&hdr, len)) {
 		daq_receive_segment(m, ch, &hdr, feed, now);
 	} else {
@@ -539,7 +812,7 @@ static void daq_receive(struct daq_model *m, struct daq_model_chan *ch,
 	}
 }
 
-static void daq_fill_from_wire(struct daq_model *m, struct daq_feed *feed,
+static bool daq_fill_from_wire(struct daq_model *m, struct daq_feed *feed,
 			       u8 *buf, u32 len)
 {
 	const struct daq_wire *wire = feed->wire;
@@ -547,6 +820,19 @@ static void daq_fill_from_wire(struct daq_model *m, struct daq_feed *feed,
 	(void)m;
 	daq_wire_get(wire, wire->tail + sizeof(u32) + feed->pos, buf, len);
 	feed->pos += len;
+	return true;
+}
+
+/* Return: bytes of the packet that comes out of the cable next, or 0. */
+static u32 daq_in_cable(const struct daq_model_chan *ch)
+{
+	return ch->wire_in ? daq_wire_next(ch->wire_in) : 0;
+}
+
+/* Nobody listens to a cable that is not the input's source. */
+static bool daq_hears_cable(const struct daq_model_chan *ch)
+{
+	return daq_chan_on(ch) && ch->source == DAQ_SOURCE_CABLE;
 }
 
 /* Return: when the far end of the cable is to be looked at again, ns. */
@@ -556,16 +842,11 @@ static u64 daq_step_cable(struct daq_model *m, struct daq_model_chan *ch,
 	struct daq_feed feed = {
 		.fill = daq_fill_from_wire, .wire = ch->wire_in,
 	};
-	u32 len;
+	u32 len = daq_in_cable(ch);
 
-	if (!ch->wire_in)
-		return U64_MAX;
-	len = daq_wire_next(ch->wire_in);
 	if (!len)
 		return U64_MAX;
-
-	/* Nobody listens to a cable that is not the input's source. */
-	if (daq_chan_on(ch) && ch->source == DAQ_SOURCE_CABLE)
+	if (daq_hears_cable(ch))
 		daq_receive(m, ch, &feed, len, now);
 	daq_wire_drop(ch->wire_in, len);
 	m->host->cable(m->ctx);
@@ -581,23 +862,28 @@ static u64 daq_step_cable(struct daq_model *m, struct daq_model_chan *ch,
  * @feed: gets the descriptors
  * @len: gets the packet's length, bytes
  *
- * Return: number of descriptors, 0 when no whole packet has been posted. More
- * than DAQ_SEG_BUFS of them are counted but not collected.
+ * Return: number of descriptors, 0 when no whole packet has been posted or the
+ * queue has stopped. More than DAQ_SEG_BUFS of them are counted but not
+ * collected.
  */
 static u32 daq_gather(struct daq_model *m, struct daq_model_queue *q,
 		      struct daq_feed *feed, u32 *len)
 {
-	u32 posted, n = 0;
-
 	/* Descriptors after the doorbell. */
-	posted = smp_load_acquire(&q->tx_prod) - q->tx_cons;
+	u32 prod = smp_load_acquire(&q->tx_prod);
+	u32 posted = prod - q->tx_cons;
+	u32 n = 0;
+
+	WRITE_ONCE(q->tx_looked, prod);
+	feed->queue = q;
 	*len = 0;
 	while (n < min(posted, q->tx_size)) {
 		u32 slot = (q->tx_cons + n) & (q->tx_size - 1);
 		struct daq_tx_desc desc;
 
-		m->host->read(m->ctx, q->tx_desc + sizeof(desc) * slot, &desc,
-			      sizeof(desc));
+		if (!daq_dma_read(m, q, q->tx_desc + sizeof(desc) * slot, &desc,
+				  sizeof(desc)))
+			return 0;
 		if (n < DAQ_SEG_BUFS)
 			feed->desc[n] = desc;
 		*len += min_t(u32, le32_to_cpu(desc.len), DAQ_MAX_SEGMENT_BYTES);
@@ -608,14 +894,16 @@ static u32 daq_gather(struct daq_model *m, struct daq_model_queue *q,
 	return 0;
 }
 
-static void daq_fill_gathered(struct daq_model *m, struct daq_feed *feed,
+static bool daq_fill_gathered(struct daq_model *m, struct daq_feed *feed,
 			      u8 *buf, u32 len)
 {
 	while (len) {
 		const struct daq_tx_desc *desc = &feed->desc[feed->next];
 		u32 n = min(len, le32_to_cpu(desc->len) - feed->done);
 
-		m->host->read(m->ctx, le64_to_cpu(desc->addr) + feed->done, buf, n);
+		if (!daq_dma_read(m, feed->queue,
+				  le64_to_cpu(desc->addr) + feed->done, buf, n))
+			return false;
 		buf += n;
 		len -= n;
 		feed->done += n;
@@ -624,6 +912,7 @@ static void daq_fill_gathered(struct daq_model *m, struct daq_feed *feed,
 			feed->next++;
 		}
 	}
+	return true;
 }
 
 static void daq_send_to_wire(struct daq_model *m, struct daq_wire *wire,
@@ -637,7 +926,8 @@ static void daq_send_to_wire(struct daq_model *m, struct daq_wire *wire,
 	head += sizeof(len);
 	for (; len; len -= n) {
 		n = min_t(u32, len, sizeof(m->page));
-		feed->fill(m, feed, m->page, n);
+		if (!feed->fill(m, feed, m->page, n))
+			return;
 		daq_wire_put(wire, head, m->page, n);
 		head += n;
 	}
@@ -697,8 +987,9 @@ static bool daq_check_output(struct daq_model *m, struct daq_model_chan *ch,
 	}
 	memset(&hdr, 0, sizeof(hdr));
 	daq_rewind(&out->feed);
-	out->feed.fill(m, &out->feed, (u8 *)&hdr,
-		       min_t(u32, out->len, sizeof(hdr)));
+	if (!out->feed.fill(m, &out->feed, (u8 *)&hdr,
+			    min_t(u32, out->len, sizeof(hdr))))
+		return false;
 	if (!daq_is_segment(&hdr))
 		return true;
 
@@ -734,9 +1025,9 @@ static void daq_write_stamp(struct daq_model *m, struct daq_model_queue *q,
 	u32 slot = q->tx_cons & (q->tx_size - 1);
 	__le64 stamp = cpu_to_le64(daq_clock_at(m, now));
 
-	m->host->write(m->ctx, q->tx_desc + sizeof(struct daq_tx_desc) * slot +
-		       offsetof(struct daq_tx_desc, stamp), &stamp,
-		       sizeof(stamp));
+	daq_dma_write(m, q, q->tx_desc + sizeof(struct daq_tx_desc) * slot +
+		      offsetof(struct daq_tx_desc, stamp), &stamp,
+		      sizeof(stamp));
 }
 
 /* The card is done with a packet. */
@@ -768,6 +1059,9 @@ static u64 daq_step_output(struct daq_model *m, struct daq_model_chan *ch,
 	if (!out.bufs)
 		return daq_output_dry(m, ch, q, now);
 	good = daq_check_output(m, ch, &out, now);
+	/* Its memory may have been refused. */
+	if (!daq_queue_on(q, DAQ_QUEUE_CTRL_TX))
+		return U64_MAX;
 	if (now > q->tx_due && (q->tx_idle || now - q->tx_due > DAQ_MAX_LAG))
 		q->tx_due = now;
 	q->tx_idle = false;
@@ -796,22 +1090,134 @@ static u64 daq_step_output(struct daq_model *m, struct daq_model_chan *ch,
 }
 
 /* Return: when the oldest unreported completion must be reported, ns. */
-static u64 daq_step_moderation(struct daq_model *m, struct daq_model_queue *q,
-			       u64 now)
+static u64 daq_report_due(const struct daq_model_queue *q)
 {
-	u64 due = q->rx_oldest + (u64)q->rx_usecs * NSEC_PER_USEC;
-
 	if (!daq_queue_on(q, DAQ_QUEUE_CTRL_RX) || q->rx_reported == q->rx_done)
 		return U64_MAX;
-	if (due > now)
-		return due;
-	daq_report_rx(m, q);
-	return U64_MAX;
+	return q->rx_oldest + (u64)q->rx_usecs * NSEC_PER_USEC;
+}
+
+static void daq_step_moderation(struct daq_model *m, struct daq_model_queue *q,
+				u64 now)
+{
+	if (daq_report_due(q) <= now)
+		daq_report_rx(m, q);
+}
+
+/* A card that moves data by itself */
+static u64 daq_step_auto(struct daq_model *m, u64 now)
+{
+	u64 next = U64_MAX;
+	u32 i;
+
+	for (i = 0; i < m->channels; i++) {
+		struct daq_model_chan *ch = &m->chan[i];
+		struct daq_model_queue *q = &m->queue[i];
+
+		next = min(next, daq_step_generator(m, ch, now));
+		next = min(next, daq_step_output(m, ch, now));
+		next = min(next, daq_step_cable(m, ch, now));
+		daq_step_notice(m, ch, now);
+		next = min(next, daq_notice_due(m, ch));
+		daq_step_moderation(m, q, now);
+		next = min(next, daq_report_due(q));
+	}
+	return next;
+}
+
+/* A card that is kicked */
+
+/* How exact counters of overruns are while the FIFO is full. */
+#define DAQ_FIFO_LOOK	NSEC_PER_MSEC
+
+static bool daq_has_fifo(const struct daq_model_chan *ch)
+{
+	return daq_chan_on(ch) && daq_generates(ch);
+}
+
+/* Return: when to look at the FIFO lest counters are out of date, ns. */
+static u64 daq_look_at_fifo(const struct daq_model_chan *ch, u64 now)
+{
+	u64 end, frac;
+
+	if (!daq_has_fifo(ch))
+		return U64_MAX;
+	daq_next_segment(ch, &end, &frac);
+	if (daq_fifo_full(&ch->fifo))
+		return max(end, now + DAQ_FIFO_LOOK);
+	return end + (end - ch->start) *
+	       (ch->fifo.tail + DAQ_FIFO_SEGMENTS - ch->fifo.head);
+}
+
+/* Return: when a kick of a channel's output moves something. */
+static u64 daq_output_ready_at(const struct daq_model_chan *ch,
+			       const struct daq_model_queue *q)
+{
+	if (!daq_chan_on(ch) || !daq_queue_on(q, DAQ_QUEUE_CTRL_TX))
+		return U64_MAX;
+	/* Nobody tells when there is room in the cable again. */
+	if (ch->wire_out && q->tx_cons != READ_ONCE(q->tx_prod))
+		return 0;
+	return ch->out_due;
+}
+
+/* Return: when a kick of a channel moves something. */
+static u64 daq_ready_at(const struct daq_model *m,
+			const struct daq_model_chan *ch)
+{
+	const struct daq_model_queue *q = &m->queue[ch - m->chan];
+	u64 next, end, frac;
+
+	next = min(daq_output_ready_at(ch, q), daq_notice_due(m, ch));
+	next = min(next, daq_report_due(q));
+	if (daq_has_fifo(ch)) {
+		if (!daq_fifo_empty(&ch->fifo))
+			return 0;
+		daq_next_segment(ch, &end, &frac);
+		next = min(next, end);
+	}
+	return daq_in_cable(ch) ? 0 : next;
+}
+
+static void daq_transact(struct daq_model *m, struct daq_model_chan *ch, u64 now)
+{
+	daq_step_fifo(m, ch);
+	ch->out_due = daq_step_output(m, ch, now);
+	daq_step_cable(m, ch, now);
+	daq_step_notice(m, ch, now);
+	daq_step_moderation(m, &m->queue[ch - m->chan], now);
+}
+
+static u64 daq_step_kicked(struct daq_model *m, u64 now)
+{
+	u64 kicked = (u32)atomic_xchg(&m->kicked[0], 0) |
+		     (u64)(u32)atomic_xchg(&m->kicked[1], 0) << 32;
+	u64 next = U64_MAX;
+	u32 i;
+
+	for (i = 0; i < m->channels; i++) {
+		struct daq_model_chan *ch = &m->chan[i];
+
+		if (daq_has_fifo(ch))
+			daq_fill_fifo(ch, now);
+		/* What nobody listens to needs no DMA. */
+		while (daq_in_cable(ch) && !daq_hears_cable(ch))
+			daq_step_cable(m, ch, now);
+		if (kicked & BIT_ULL(i))
+			daq_transact(m, ch, now);
+		next = min(next, daq_look_at_fifo(ch, now));
+	}
+	for (i = 0; i < m->channels; i++)
+		WRITE_ONCE(m->chan[i].ready, daq_ready_at(m, &m->chan[i]));
+	return next;
 }
 
 /**
  * daq_model_step() - do what is due, at most one segment per channel
  * @m: card
+ *
+ * The host takes a step after each write that is no doorbell, after doorbells
+ * that ask for one, and when the time has come.
  *
  * Return: the oscillator's time when the next thing is due, ns; in the past
  * when there is more to do, U64_MAX when only a register write can start it.
@@ -819,17 +1225,10 @@ static u64 daq_step_moderation(struct daq_model *m, struct daq_model_queue *q,
 u64 daq_model_step(struct daq_model *m)
 {
 	u64 now = daq_now(m);
-	u64 next = U64_MAX;
-	u32 i;
 
-	for (i = 0; i < m->channels; i++) {
-		next = min(next, daq_step_generator(m, &m->chan[i], now));
-		next = min(next, daq_step_output(m, &m->chan[i], now));
-		next = min(next, daq_step_cable(m, &m->chan[i], now));
-		next = min(next, daq_step_notice(m, &m->chan[i], now));
-		next = min(next, daq_step_moderation(m, &m->queue[i], now));
-	}
-	return daq_osc_at(&m->clock, next);
+	return daq_osc_at(&m->clock, m->caps & DAQ_CAP_AUTO ?
+				     daq_step_auto(m, now) :
+				     daq_step_kicked(m, now));
 }
 
 /* Registers */
@@ -867,6 +1266,7 @@ static const struct daq_reg daq_chan_regs[] = {
 	DAQ_RO(DAQ_CHAN_TX_BAD, 8, daq_model_chan, tx_bad),
 	DAQ_RO(DAQ_CHAN_UNDERRUNS, 8, daq_model_chan, underruns),
 	DAQ_RO(DAQ_CHAN_UNDERRUN_SAMPLE, 8, daq_model_chan, underrun_sample),
+	DAQ_RO(DAQ_CHAN_FIFO_OVERRUN, 8, daq_model_chan, fifo_overrun),
 };
 
 static const struct daq_reg daq_queue_regs[] = {
@@ -940,18 +1340,22 @@ static void daq_write_queue_ctrl(struct daq_model *m, struct daq_model_queue *q,
 	if (on & DAQ_QUEUE_CTRL_TX) {
 		q->tx_prod = 0;
 		q->tx_cons = 0;
+		q->tx_looked = 0;
 		q->tx_reported = 0;
 		q->tx_unreported = 0;
 		q->tx_idle = true;
 		q->tx_due = 0;
 	}
-	if (on)
+	if (on) {
 		q->armed = 0;
+		q->irq_seen = 0;
+	}
 	if (off & DAQ_QUEUE_CTRL_RX)
 		daq_report_rx(m, q);
 	if (off & DAQ_QUEUE_CTRL_TX)
 		daq_report_tx(m, q);
 	WRITE_ONCE(q->ctrl, val);
+	m->chan[q - m->queue].out_due = 0;
 }
 
 /* A channel that starts begins a new frame. */
@@ -961,12 +1365,18 @@ static void daq_write_chan_ctrl(struct daq_model *m, struct daq_model_chan *ch,
 	if (val & ~ch->ctrl & DAQ_CHAN_CTRL_ENABLE) {
 		ch->start = daq_now(m);
 		ch->start_frac = 0;
-		if (ch->offset)
-			ch->frame++;
-		ch->segment = 0;
-		ch->offset = 0;
+		if (ch->next.offset)
+			ch->next.frame++;
+		ch->next.segment = 0;
+		ch->next.offset = 0;
 		ch->out_more = false;
 	}
+	if (~val & ch->ctrl & DAQ_CHAN_CTRL_ENABLE) {
+		if (!(m->caps & DAQ_CAP_AUTO) && daq_has_fifo(ch))
+			daq_fill_fifo(ch, daq_now(m));
+		daq_empty_fifo(ch);
+	}
+	ch->out_due = 0;
 	ch->ctrl = val;
 }
 
@@ -989,12 +1399,57 @@ static void daq_set_clock_rate(struct daq_model *m, u64 rate)
 	c->rate = rate;
 }
 
+/* All registers get their reset values, all that the card knows is forgotten. */
+static void daq_reset(struct daq_model *m)
+{
+	u32 i;
+
+	m->events = 0;
+	m->event_mask = 0;
+	atomic_xchg(&m->kicked[0], 0);
+	atomic_xchg(&m->kicked[1], 0);
+	memset(&m->clock, 0, sizeof(m->clock));
+	m->clock.osc = m->host->now(m->ctx);
+	m->clock.ns = m->clock.osc;
+	m->clock.rate = DAQ_CLOCK_UNIT;
+	memset(m->queue, 0, sizeof(m->queue));
+	for (i = 0; i < m->channels; i++) {
+		struct daq_model_chan *ch = &m->chan[i];
+
+		*ch = (struct daq_model_chan){
+			.queue = i,
+			.loop_from = i,
+			.sample_bytes = 2,
+			.segment_bytes = 2048,
+			.frame_bytes = 2048,
+			.line_bytes = 3840,
+			.rate = 48000,
+			.ready = U64_MAX,
+			/* A cable stays plugged in. */
+			.wire_in = ch->wire_in,
+			.wire_out = ch->wire_out,
+		};
+	}
+}
+
 static void daq_write_global(struct daq_model *m, u32 reg, u32 val)
 {
 	struct daq_model_clock *c = &m->clock;
 	u64 both = (u64)val << 32 | c->low;
 
 	switch (reg) {
+	case DAQ_REG_CTRL:
+		if (val & DAQ_CTRL_RESET)
+			daq_reset(m);
+		break;
+	case DAQ_REG_EVENTS:
+		m->events &= ~val;
+		daq_raise_events(m);
+		break;
+	case DAQ_REG_EVENT_MASK:
+		m->event_mask = val & DAQ_EVENT_DMA_ERROR;
+		daq_raise_events(m);
+		break;
 	case DAQ_REG_CLOCK:
 	case DAQ_REG_CLOCK_STEP:
 		c->low = val;
@@ -1011,6 +1466,30 @@ static void daq_write_global(struct daq_model *m, u32 reg, u32 val)
 	}
 }
 
+static bool daq_is_ready(struct daq_model *m, u32 i, u64 now)
+{
+	const struct daq_model_queue *q = &m->queue[i];
+
+	if (m->caps & DAQ_CAP_AUTO)
+		return daq_has_news(q);
+	return READ_ONCE(m->chan[i].ready) <= now ||
+	       (daq_queue_on(q, DAQ_QUEUE_CTRL_TX) &&
+		READ_ONCE(q->tx_prod) != READ_ONCE(q->tx_looked));
+}
+
+/* Return: 32 bits of READY, for the channels from @first on. */
+static u32 daq_read_ready(struct daq_model *m, u32 first)
+{
+	u64 now = daq_now(m);
+	u32 ready = 0;
+	u32 i;
+
+	for (i = first; i < min(m->channels, first + 32); i++)
+		if (daq_is_ready(m, i, now))
+			ready |= 1u << (i - first);
+	return ready;
+}
+
 static u32 daq_read_global(struct daq_model *m, u32 reg)
 {
 	struct daq_model_clock *c = &m->clock;
@@ -1021,8 +1500,18 @@ static u32 daq_read_global(struct daq_model *m, u32 reg)
 		return DAQ_HW_ID;
 	case DAQ_REG_VERSION:
 		return DAQ_HW_VERSION;
+	case DAQ_REG_CAPS:
+		return m->caps;
 	case DAQ_REG_CHANNELS:
 		return m->channels;
+	case DAQ_REG_EVENTS:
+		return READ_ONCE(m->events);
+	case DAQ_REG_EVENT_MASK:
+		return m->event_mask;
+	case DAQ_REG_READY:
+		return daq_read_ready(m, 0);
+	case DAQ_REG_READY + 4:
+		return daq_read_ready(m, 32);
 	case DAQ_REG_CLOCK:
 		time = daq_clock_at(m, daq_now(m));
 		c->high = upper_32_bits(time);
@@ -1034,6 +1523,14 @@ static u32 daq_read_global(struct daq_model *m, u32 reg)
 	default:
 		return 0;
 	}
+}
+
+static bool daq_kick(struct daq_model *m, u32 half, u32 channels)
+{
+	if (m->caps & DAQ_CAP_AUTO)
+		return false;
+	atomic_or(channels, &m->kicked[half]);
+	return channels;
 }
 
 /**
@@ -1049,6 +1546,8 @@ bool daq_model_doorbell(struct daq_model *m, u32 reg, u32 val)
 	u32 i = reg / DAQ_REG_PAGE_SIZE - 1;
 	struct daq_model_queue *q;
 
+	if (reg == DAQ_REG_KICK || reg == DAQ_REG_KICK + 4)
+		return daq_kick(m, (reg - DAQ_REG_KICK) / 4, val);
 	if (reg < DAQ_REG_CHAN(0) || i >= m->channels)
 		return false;
 
@@ -1118,28 +1617,15 @@ u32 daq_model_read(struct daq_model *m, u32 reg)
  * @host: services
  * @ctx: their first argument
  * @channels: number of channels, 1 to DAQ_MAX_CHANNELS
+ * @caps: DAQ_CAP_*
  */
 void daq_model_init(struct daq_model *m, const struct daq_model_host *host,
-		    void *ctx, u32 channels)
+		    void *ctx, u32 channels, u32 caps)
 {
-	u32 i;
-
 	memset(m, 0, sizeof(*m));
 	m->host = host;
 	m->ctx = ctx;
 	m->channels = channels;
-	m->clock.osc = host->now(ctx);
-	m->clock.ns = m->clock.osc;
-	m->clock.rate = DAQ_CLOCK_UNIT;
-	for (i = 0; i < channels; i++) {
-		struct daq_model_chan *ch = &m->chan[i];
-
-		ch->queue = i;
-		ch->loop_from = i;
-		ch->sample_bytes = 2;
-		ch->segment_bytes = 2048;
-		ch->frame_bytes = 2048;
-		ch->line_bytes = 3840;
-		ch->rate = 48000;
-	}
+	m->caps = caps;
+	daq_reset(m);
 }

@@ -8,6 +8,7 @@
 #define _DAQ_MODEL_H
 
 #ifdef __KERNEL__
+#include <linux/atomic.h>
 #include <linux/build_bug.h>
 #include <linux/daq.h>
 #include <linux/types.h>
@@ -20,18 +21,19 @@ struct daq_wire;
 
 /**
  * struct daq_model_host - services that the card needs from its surroundings
- * @read: DMA from host memory
- * @write: DMA to host memory
- * @publish: DMA write of one 32-bit word, visible after all earlier writes
+ * @read: DMA from host memory; false: the bus refused the address
+ * @write: DMA to host memory; false as for @read
+ * @publish: DMA write of one 32-bit word, visible after all earlier writes;
+ *	     false as for @read
  * @raise: interrupt @vector; may be called from a doorbell write
  * @now: the card's oscillator: ns that never go back; no register sets them
  * @cable: the card at the far end has something to look at; only for a card
  *	   with a cable
  */
 struct daq_model_host {
-	void (*read)(void *ctx, u64 addr, void *buf, u32 len);
-	void (*write)(void *ctx, u64 addr, const void *buf, u32 len);
-	void (*publish)(void *ctx, u64 addr, __le32 word);
+	bool (*read)(void *ctx, u64 addr, void *buf, u32 len);
+	bool (*write)(void *ctx, u64 addr, const void *buf, u32 len);
+	bool (*publish)(void *ctx, u64 addr, __le32 word);
 	void (*raise)(void *ctx, unsigned int vector);
 	u64 (*now)(void *ctx);
 	void (*cable)(void *ctx);
@@ -60,6 +62,49 @@ struct daq_model_clock {
 	u32 low;
 };
 
+/**
+ * struct daq_model_place - where a segment is in what an input acquires
+ * @sample: index of its first sample
+ * @frame: number of its frame
+ * @segment: its number in the frame
+ * @offset: payload bytes of the frame before it
+ */
+struct daq_model_place {
+	u64 sample;
+	u32 frame;
+	u32 segment;
+	u32 offset;
+};
+
+/**
+ * struct daq_model_segment - all that the header of a segment tells
+ * @place: where it belongs
+ * @time: of its first sample, by the counter, ns
+ * @overruns: segments that had found the FIFO full before it
+ * @len: payload bytes
+ * @frame_len: those of its frame
+ * @flags: DAQ_HDR_F_*
+ */
+struct daq_model_segment {
+	struct daq_model_place place;
+	u64 time;
+	u64 overruns;
+	u32 len;
+	u32 frame_len;
+	u8 flags;
+};
+
+/*
+ * Segments of an input that waits to be kicked. What is generated follows from
+ * its place, so there is no need to keep data.
+ */
+struct daq_model_fifo {
+	struct daq_model_segment segment[DAQ_FIFO_SEGMENTS];
+	u32 head;	/* put in */
+	u32 tail;	/* taken out */
+	bool overrun;	/* lost since the last one that was put in */
+};
+
 /* One channel: an input and an output. */
 struct daq_model_chan {
 	/* registers, see daq_hw.h */
@@ -67,7 +112,7 @@ struct daq_model_chan {
 	u32 sample_bytes, segment_bytes, frame_bytes, line_bytes;
 	u64 rate;
 	u64 mac;
-	u64 produced, produced_bytes, no_buffer, too_long;
+	u64 produced, produced_bytes, no_buffer, too_long, fifo_overrun;
 	u32 output_low;
 	u64 played, played_bytes, tx_bad;
 	u64 underruns, underrun_sample;
@@ -76,16 +121,18 @@ struct daq_model_chan {
 	struct daq_wire *wire_out;	/* host, serialised with steps */
 	u64 start;	/* of the next generated segment, ns */
 	u64 start_frac;	/* the rest of it, in units of 1/rate ns */
-	u64 sample;	/* index of the next one */
-	u32 frame;	/* number of the current one */
-	u32 segment;	/* number of the next one in the frame */
-	u32 offset;	/* payload bytes of the frame so far */
+	struct daq_model_place next;	/* of the next segment */
 	bool overrun;	/* dropped since the last segment that got through */
 	bool ended;	/* and the last segment of all was among them */
 	u64 active;	/* when there last was a segment, ns */
 
 	u64 out_sample;	/* samples played */
 	bool out_more;	/* what was played is to be continued */
+
+	/* of a card that is kicked */
+	struct daq_model_fifo fifo;
+	u64 out_due;	/* when the output has something to do, ns */
+	u64 ready;	/* when the channel has, unless TX_PROD changes, ns */
 };
 
 /* The rings of one queue. Indices count up, see daq_hw.h. */
@@ -110,6 +157,7 @@ struct daq_model_queue {
 	u32 rx_unreported;	/* frames completed since then */
 	u64 rx_oldest;		/* time of the oldest unreported completion */
 	u32 tx_cons;		/* descriptors played */
+	u32 tx_looked;		/* TX_PROD when the card last looked */
 	u32 tx_reported;	/* descriptors reported */
 	u32 tx_unreported;	/* packets played since then */
 	bool tx_idle;		/* there was nothing to play */
@@ -122,6 +170,10 @@ struct daq_model_queue {
  * @host: services
  * @ctx: their first argument
  * @channels: number of channels, 1 to DAQ_MAX_CHANNELS
+ * @caps: DAQ_CAP_*
+ * @events: what happened and was not cleared, DAQ_EVENT_*
+ * @event_mask: which of them interrupt
+ * @kicked: channels that were kicked, 32 each
  * @clock: the card's clock
  * @page: the card's own memory for data on its way
  * @chan: channels; only the first @channels exist
@@ -131,6 +183,10 @@ struct daq_model {
 	const struct daq_model_host *host;
 	void *ctx;
 	u32 channels;
+	u32 caps;
+	u32 events;
+	u32 event_mask;
+	atomic_t kicked[2];
 	struct daq_model_clock clock;
 	u8 page[4096] __aligned(8);
 	struct daq_model_chan chan[DAQ_MAX_CHANNELS];
@@ -138,7 +194,7 @@ struct daq_model {
 };
 
 void daq_model_init(struct daq_model *m, const struct daq_model_host *host,
-		    void *ctx, u32 channels);
+		    void *ctx, u32 channels, u32 caps);
 u64 daq_model_step(struct daq_model *m);
 bool daq_model_doorbell(struct daq_model *m, u32 reg, u32 val);
 void daq_model_write(struct daq_model *m, u32 reg, u32 val);

@@ -52,6 +52,18 @@ typedef uint64_t u64;
 #define smp_mb()		__atomic_thread_fence(__ATOMIC_SEQ_CST)
 #define xchg(p, v)		__atomic_exchange_n(p, v, __ATOMIC_SEQ_CST)
 
+typedef struct {
+	int counter;
+} atomic_t;
+
+#define atomic_or(v, a)		((void)__atomic_fetch_or(&(a)->counter, v, __ATOMIC_SEQ_CST))
+#define atomic_xchg(a, v)	__atomic_exchange_n(&(a)->counter, v, __ATOMIC_SEQ_CST)
+
+static inline u64 div_u64(u64 n, u32 d)
+{
+	return n / d;
+}
+
 static inline u64 div64_u64_rem(u64 n, u64 d, u64 *rem)
 {
 	*rem = n % d;

@@ -75,20 +75,23 @@ static void *daq_soft_memory(struct daq_soft *soft, u64 addr)
 	return phys_to_virt(dma_to_phys(soft->card.dev, addr));
 }
 
-static void daq_soft_read(void *ctx, u64 addr, void *buf, u32 len)
+static bool daq_soft_read(void *ctx, u64 addr, void *buf, u32 len)
 {
 	memcpy(buf, daq_soft_memory(ctx, addr), len);
+	return true;
 }
 
-static void daq_soft_write(void *ctx, u64 addr, const void *buf, u32 len)
+static bool daq_soft_write(void *ctx, u64 addr, const void *buf, u32 len)
 {
 	memcpy(daq_soft_memory(ctx, addr), buf, len);
+	return true;
 }
 
-static void daq_soft_publish(void *ctx, u64 addr, __le32 word)
+static bool daq_soft_publish(void *ctx, u64 addr, __le32 word)
 {
 	/* After the completions that it reports. */
 	smp_store_release((__le32 *)daq_soft_memory(ctx, addr), word);
+	return true;
 }
 
 static void daq_soft_raise(void *ctx, unsigned int vector)
@@ -347,7 +350,8 @@ static int daq_soft_create_model(struct daq_soft *soft)
 	if (!soft->model)
 		return -ENOMEM;
 	soft->epoch = ktime_get_real_ns() - ktime_get_ns();
-	daq_model_init(soft->model, &daq_soft_host, soft, soft->card.channels);
+	daq_model_init(soft->model, &daq_soft_host, soft, soft->card.channels,
+		       DAQ_CAP_IRQ | DAQ_CAP_AUTO);
 
 	engine = kthread_create(daq_soft_engine, soft, "%s",
 				dev_name(soft->card.dev));
