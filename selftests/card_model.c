@@ -1,290 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * The card model without a kernel: this program is its host, with a memory that
- * notices every access outside of what was given to the card.
- */
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include "daq_model.h"
-#include "daq_wire.h"
-#include "ktap.h"
-
-#define QUEUES		8
-#define RING		256u
-#define BUF		4096u
-#define HEAD		256u
-#define HEAD_LEN	3520u
-#define POISON		0xa5
-
-/* Addresses start here, so that 0 and other small numbers are wrong ones. */
-#define BASE		0x100000000ull
-#define STATUS(q)	(BASE + 64 * (q))
-#define RX_DESC(q)	(BASE + 0x10000 + 0x10000 * (q))
-#define RX_CMPL(q)	(RX_DESC(q) + 0x2000)
-#define TX_DESC(q)	(RX_DESC(q) + 0x8000)
-#define BUFS(q)		(BASE + 0x100000 + (u64)RING * BUF * (q))
-#define TX_DATA		BUFS(QUEUES)
-#define MEMORY		(TX_DATA + 0x100000 - BASE)
-
-struct host {
-	u8 *memory;
-	u64 now;
-	unsigned int raised[QUEUES + 1];
-	unsigned int outside;	/* accesses to memory that is not the card's */
-	u64 longest;		/* access */
-	unsigned int cabled;	/* times that the far end was to look */
-	bool kicked;		/* the far end is this card: step again */
-};
-
-static struct host host;
-static struct daq_model model;
-static u32 posted[QUEUES];
-static u32 sent[QUEUES];
-
-static u8 *memory_at(u64 addr, u64 len)
-{
-	if (addr < BASE || addr - BASE + len > MEMORY) {
-		host.outside++;
-		return NULL;
-	}
-	if (len > host.longest)
-		host.longest = len;
-	return host.memory + (addr - BASE);
-}
-
-static bool host_read(void *ctx, u64 addr, void *buf, u32 len)
-{
-	u8 *from = memory_at(addr, len);
-
-	(void)ctx;
-	if (from)
-		memcpy(buf, from, len);
-	else
-		memset(buf, 0, len);
-	return from;
-}
-
-static bool host_write(void *ctx, u64 addr, const void *buf, u32 len)
-{
-	u8 *to = memory_at(addr, len);
-
-	(void)ctx;
-	if (to)
-		memcpy(to, buf, len);
-	return to;
-}
-
-static bool host_publish(void *ctx, u64 addr, __le32 word)
-{
-	return host_write(ctx, addr, &word, sizeof(word));
-}
-
-static void host_raise(void *ctx, unsigned int vector)
-{
-	(void)ctx;
-	host.raised[vector]++;
-}
-
-static u64 host_now(void *ctx)
-{
-	(void)ctx;
-	return host.now;
-}
-
-static void host_cable(void *ctx)
-{
-	(void)ctx;
-	host.cabled++;
-	host.kicked = true;
-}
-
-static const struct daq_model_host services = {
-	host_read, host_write, host_publish, host_raise, host_now, host_cable,
-};
-
-static void write64(u32 reg, u64 val)
-{
-	daq_model_write(&model, reg, val);
-	daq_model_write(&model, reg + 4, val >> 32);
-}
-
-static u64 read64(u32 reg)
-{
-	return daq_model_read(&model, reg) | (u64)daq_model_read(&model, reg + 4) << 32;
-}
-
-static void set_queue(u32 q, u32 reg, u32 val)
-{
-	daq_model_write(&model, DAQ_REG_QUEUE(q) + reg, val);
-}
-
-static void set_chan(u32 ch, u32 reg, u32 val)
-{
-	daq_model_write(&model, DAQ_REG_CHAN(ch) + reg, val);
-}
-
-static u64 counter(u32 ch, u32 reg)
-{
-	return read64(DAQ_REG_CHAN(ch) + reg);
-}
-
-static void start_queue(u32 q)
-{
-	write64(DAQ_REG_QUEUE(q) + DAQ_QUEUE_STATUS, STATUS(q));
-	write64(DAQ_REG_QUEUE(q) + DAQ_QUEUE_RX_DESC, RX_DESC(q));
-	write64(DAQ_REG_QUEUE(q) + DAQ_QUEUE_RX_CMPL, RX_CMPL(q));
-	write64(DAQ_REG_QUEUE(q) + DAQ_QUEUE_TX_DESC, TX_DESC(q));
-	set_queue(q, DAQ_QUEUE_RX_SIZE, RING);
-	set_queue(q, DAQ_QUEUE_RX_BUF, BUF);
-	set_queue(q, DAQ_QUEUE_RX_HEAD, HEAD);
-	set_queue(q, DAQ_QUEUE_RX_HEAD_LEN, HEAD_LEN);
-	set_queue(q, DAQ_QUEUE_RX_FRAMES, 1);
-	set_queue(q, DAQ_QUEUE_RX_USECS, 1000000);
-	set_queue(q, DAQ_QUEUE_RX_LOW, 0);
-	set_queue(q, DAQ_QUEUE_TX_SIZE, RING);
-	set_queue(q, DAQ_QUEUE_TX_FRAMES, 1);
-	set_queue(q, DAQ_QUEUE_CTRL, DAQ_QUEUE_CTRL_RX | DAQ_QUEUE_CTRL_TX);
-	posted[q] = 0;
-	sent[q] = 0;
-	memset(host.memory + (STATUS(q) - BASE), 0, sizeof(struct daq_queue_status));
-}
-
-static void power_on_with(u32 channels, u32 caps)
-{
-	u32 q;
-
-	if (!host.memory)
-		host.memory = malloc(MEMORY);
-	if (!host.memory)
-		ktap_die("no memory");
-	memset(host.memory, POISON, MEMORY);
-	memset(host.raised, 0, sizeof(host.raised));
-	host.now = 1000000007;
-	host.outside = 0;
-	host.longest = 0;
-	daq_model_init(&model, &services, NULL, channels, caps);
-	for (q = 0; q < channels; q++)
-		start_queue(q);
-}
-
-static void power_on(u32 channels)
-{
-	power_on_with(channels, DAQ_CAP_IRQ | DAQ_CAP_AUTO);
-}
-
-static u64 buffer(u32 q, u32 index)
-{
-	return BUFS(q) + (u64)(index % RING) * BUF;
-}
-
-static void post(u32 q, u32 count)
-{
-	struct daq_rx_desc desc;
-
-	for (; count; count--) {
-		desc.addr = cpu_to_le64(buffer(q, posted[q]));
-		host_write(NULL, RX_DESC(q) + sizeof(desc) * (posted[q] % RING), &desc,
-			   sizeof(desc));
-		posted[q]++;
-	}
-	daq_model_doorbell(&model, DAQ_REG_QUEUE(q) + DAQ_QUEUE_RX_PROD, posted[q]);
-}
-
-static void start_chan(u32 ch, u32 source, u32 sample, u32 segment, u32 frame, u64 rate)
-{
-	set_chan(ch, DAQ_CHAN_CTRL, 0);
-	set_chan(ch, DAQ_CHAN_SOURCE, source);
-	set_chan(ch, DAQ_CHAN_SAMPLE_BYTES, sample);
-	set_chan(ch, DAQ_CHAN_SEGMENT_BYTES, segment);
-	set_chan(ch, DAQ_CHAN_FRAME_BYTES, frame);
-	write64(DAQ_REG_CHAN(ch) + DAQ_CHAN_RATE, rate);
-	write64(DAQ_REG_CHAN(ch) + DAQ_CHAN_MAC, 0x020304050607);
-	set_chan(ch, DAQ_CHAN_CTRL, DAQ_CHAN_CTRL_ENABLE);
-}
-
-/* Lets card time pass until the card has nothing to do before @end. */
-static void run_until(u64 end)
-{
-	u64 next;
-
-	for (;;) {
-		host.kicked = false;
-		next = daq_model_step(&model);
-		if (host.kicked)
-			continue;
-		if (next > end)
-			break;
-		if (next > host.now)
-			host.now = next;
-	}
-	host.now = end;
-}
-
-static void run(u64 ns)
-{
-	run_until(host.now + ns);
-}
-
-/* So many segments of a generator that was just started. */
-static void run_segments(u32 ch, u64 count)
-{
-	const struct daq_model_chan *c = &model.chan[ch];
-
-	run(count * c->segment_bytes / c->sample_bytes * NSEC_PER_SEC / c->rate);
-}
-
-static u32 reported(u32 q)
-{
-	struct daq_queue_status status;
-
-	host_read(NULL, STATUS(q), &status, sizeof(status));
-	return le32_to_cpu(status.rx);
-}
-
-static u32 tx_reported(u32 q)
-{
-	struct daq_queue_status status;
-
-	host_read(NULL, STATUS(q), &status, sizeof(status));
-	return le32_to_cpu(status.tx);
-}
-
-static struct daq_rx_cmpl completion(u32 q, u32 n)
-{
-	struct daq_rx_cmpl cmpl;
-
-	host_read(NULL, RX_CMPL(q) + sizeof(cmpl) * (n % RING), &cmpl, sizeof(cmpl));
-	return cmpl;
-}
-
-static const u8 *head_of(u32 q, u32 n)
-{
-	struct daq_rx_cmpl cmpl = completion(q, n);
-
-	return memory_at(buffer(q, le16toh(cmpl.first)) + HEAD, HEAD_LEN);
-}
-
-static struct daq_hdr header(u32 q, u32 n)
-{
-	struct daq_hdr hdr;
-
-	memcpy(&hdr, head_of(q, n), sizeof(hdr));
-	return hdr;
-}
-
-static bool is_counter(const u8 *data, u64 first_byte, u32 len)
-{
-	u32 i;
-
-	for (i = 0; i < len; i++) {
-		u64 at = first_byte + i;
-
-		if (data[i] != (u8)(at / 8 >> 8 * (at % 8)))
-			return false;
-	}
-	return true;
-}
+/* The card model without a kernel. */
+#include "card_host.h"
 
 static void test_header(void)
 {
@@ -493,11 +209,6 @@ static void test_move(void)
 	ktap_eq(counter(0, DAQ_CHAN_NO_BUFFER), 0, "move: and without a loss");
 }
 
-static void arm(u32 q, u32 rx, u32 tx)
-{
-	daq_model_doorbell(&model, DAQ_REG_QUEUE(q) + DAQ_QUEUE_IRQ_ARM, (rx & 0xffff) | tx << 16);
-}
-
 static void test_interrupts(void)
 {
 	power_on(2);
@@ -546,23 +257,6 @@ static void test_rate(void)
 	ktap_eq(be64toh(header(0, 0).sample), 7 * start, "rate: and loses no sample");
 }
 
-static void send_at(u64 launch, u32 q, u64 addr, u32 len, u32 flags)
-{
-	struct daq_tx_desc desc = {
-		.addr = cpu_to_le64(addr), .len = cpu_to_le32(len), .flags = cpu_to_le32(flags),
-		.launch = cpu_to_le64(launch),
-	};
-
-	host_write(NULL, TX_DESC(q) + sizeof(desc) * (sent[q] % RING), &desc, sizeof(desc));
-	sent[q]++;
-	daq_model_doorbell(&model, DAQ_REG_QUEUE(q) + DAQ_QUEUE_TX_PROD, sent[q]);
-}
-
-static void send(u32 q, u64 addr, u32 len, u32 flags)
-{
-	send_at(0, q, addr, len, flags);
-}
-
 static u64 stamp_of(u32 q, u32 n)
 {
 	struct daq_tx_desc desc;
@@ -572,21 +266,6 @@ static u64 stamp_of(u32 q, u32 n)
 }
 
 /* A segment in the host's memory: header at TX_DATA, payload behind it. */
-static void make_segment(u32 payload, u8 flags)
-{
-	struct daq_hdr hdr = {
-		.ethertype = htobe16(DAQ_ETHERTYPE), .version = DAQ_HDR_VERSION, .flags = flags,
-		.channel = htobe16(77), .frame = htobe32(1234), .segment = htobe32(5),
-		.payload_len = htobe32(payload), .frame_len = htobe32(payload),
-		.sample = htobe64(99), .dropped = htobe64(42),
-	};
-	u32 i;
-
-	host_write(NULL, TX_DATA, &hdr, sizeof(hdr));
-	for (i = 0; i < payload; i++)
-		host.memory[TX_DATA - BASE + 64 + i] = i * 7 + i / 256;
-}
-
 static void start_loop(void)
 {
 	power_on(4);
@@ -605,10 +284,10 @@ static void test_loopback(void)
 	start_loop();
 	make_segment(6000, DAQ_HDR_F_SOF | DAQ_HDR_F_EOF | DAQ_HDR_F_LAST);
 	/* cut inside the header, at odd places, with an empty piece */
-	send(2, TX_DATA, 13, 0);
-	send(2, TX_DATA + 13, 1000, 0);
-	send(2, TX_DATA, 0, 0);
-	send(2, TX_DATA + 1013, 64 + 6000 - 1013, DAQ_TX_F_EOP);
+	send_desc(2, TX_DATA, 13, 0);
+	send_desc(2, TX_DATA + 13, 1000, 0);
+	send_desc(2, TX_DATA, 0, 0);
+	send_desc(2, TX_DATA + 1013, 64 + 6000 - 1013, DAQ_TX_F_EOP);
 	run(NSEC_PER_MSEC);
 	ktap_eq(tx_reported(2), 4, "loop: all descriptors of a packet come back");
 	ktap_eq(reported(1), 1, "loop: and it comes in");
@@ -625,8 +304,8 @@ static void test_loopback(void)
 	ktap_eq(counter(2, DAQ_CHAN_PLAYED_BYTES), 6064, "loop: played bytes");
 
 	/* a second frame: numbers go on; pace is the output's rate: 3000 samples, 3 ms */
-	send(2, TX_DATA, 6064, DAQ_TX_F_EOP);
-	send(2, TX_DATA, 6064, DAQ_TX_F_EOP);
+	send_desc(2, TX_DATA, 6064, DAQ_TX_F_EOP);
+	send_desc(2, TX_DATA, 6064, DAQ_TX_F_EOP);
 	run(0);
 	ktap_eq(counter(2, DAQ_CHAN_PLAYED), 1, "loop: a packet waits until the last one is over");
 	run(3 * NSEC_PER_MSEC);
@@ -639,7 +318,7 @@ static void test_loopback(void)
 	/* any other packet stays as it is */
 	memset(host.memory + (TX_DATA - BASE), 0x11, 12);
 	memcpy(host.memory + (TX_DATA - BASE) + 12, "\x08\x00", 2);
-	send(2, TX_DATA, 4000, DAQ_TX_F_EOP);
+	send_desc(2, TX_DATA, 4000, DAQ_TX_F_EOP);
 	run(4 * NSEC_PER_MSEC);
 	ktap_eq(reported(1), 4, "loop: a foreign packet comes in");
 	ktap_ok(le16toh(completion(1, 3).flags) == DAQ_RX_F_EOF &&
@@ -649,10 +328,10 @@ static void test_loopback(void)
 		!memcmp(memory_at(buffer(1, le16toh(completion(1, 3).first) + 1) + HEAD, 480),
 			host.memory + (TX_DATA - BASE) + HEAD_LEN, 4000 - HEAD_LEN),
 		"loop: byte for byte");
-	send(2, TX_DATA, 18 * HEAD_LEN, DAQ_TX_F_EOP);
+	send_desc(2, TX_DATA, 18 * HEAD_LEN, DAQ_TX_F_EOP);
 	run(NSEC_PER_SEC);
 	ktap_eq(le16toh(completion(1, 4).bufs), 18, "loop: the longest foreign packet has 18 buffers");
-	send(2, TX_DATA, 18 * HEAD_LEN + 1, DAQ_TX_F_EOP);
+	send_desc(2, TX_DATA, 18 * HEAD_LEN + 1, DAQ_TX_F_EOP);
 	run(NSEC_PER_SEC);
 	ktap_ok(reported(1) == 5 && counter(1, DAQ_CHAN_TOO_LONG) == 1,
 		"loop: one byte more is dropped and counted");
@@ -678,7 +357,7 @@ static void test_cable(void)
 	host.cabled = 0;
 
 	make_segment(3000, DAQ_HDR_F_SOF | DAQ_HDR_F_EOF);
-	send(2, TX_DATA, 3064, DAQ_TX_F_EOP);
+	send_desc(2, TX_DATA, 3064, DAQ_TX_F_EOP);
 	run(NSEC_PER_SEC);
 	ktap_eq(reported(1), 1, "cable: a segment comes in");
 	hdr = header(1, 0);
@@ -692,7 +371,7 @@ static void test_cable(void)
 	model.chan[1].wire_in = NULL;
 	memset(host.memory + (TX_DATA - BASE), 0x11, 14);
 	for (i = 0; i < RING; i++)
-		send(2, TX_DATA, 3000, DAQ_TX_F_EOP);
+		send_desc(2, TX_DATA, 3000, DAQ_TX_F_EOP);
 	run(NSEC_PER_SEC);
 	ktap_eq(counter(2, DAQ_CHAN_PLAYED), 1 + DAQ_WIRE_SIZE / (3000 + sizeof(u32)),
 		"cable: an output waits while the cable is full");
@@ -702,7 +381,7 @@ static void test_cable(void)
 	ktap_eq(counter(1, DAQ_CHAN_PRODUCED), 1 + RING, "cable: everything arrives");
 
 	set_chan(1, DAQ_CHAN_SOURCE, DAQ_SOURCE_NONE);
-	send(2, TX_DATA, 60, DAQ_TX_F_EOP);
+	send_desc(2, TX_DATA, 60, DAQ_TX_F_EOP);
 	run(NSEC_PER_SEC);
 	ktap_ok(counter(1, DAQ_CHAN_PRODUCED) == 1 + RING && !daq_wire_next(wire),
 		"cable: an input with another source does not hear what arrives");
@@ -719,7 +398,7 @@ static void test_notice(void)
 	set_queue(1, DAQ_QUEUE_CTRL, 0);
 	start_queue(1);
 	make_segment(1000, DAQ_HDR_F_SOF | DAQ_HDR_F_EOF | DAQ_HDR_F_LAST);
-	send(2, TX_DATA, 1064, DAQ_TX_F_EOP);
+	send_desc(2, TX_DATA, 1064, DAQ_TX_F_EOP);
 	run(NSEC_PER_SEC);
 	ktap_ok(counter(1, DAQ_CHAN_NO_BUFFER) == 1 && !reported(1),
 		"notice: the last segment is lost for want of buffers");
@@ -755,58 +434,58 @@ static void test_hostile_output(void)
 	make_segment(1000, DAQ_HDR_F_SOF | DAQ_HDR_F_EOF);
 	host_read(NULL, TX_DATA, &hdr, sizeof(hdr));
 
-	send(2, TX_DATA, 0, DAQ_TX_F_EOP);
+	send_desc(2, TX_DATA, 0, DAQ_TX_F_EOP);
 	send_bad("an empty packet");
-	send(2, TX_DATA, 11, DAQ_TX_F_EOP);
+	send_desc(2, TX_DATA, 11, DAQ_TX_F_EOP);
 	send_bad("one without addresses");
 	hdr.payload_len = 0;
 	host_write(NULL, TX_DATA, &hdr, sizeof(hdr));
-	send(2, TX_DATA, 64, DAQ_TX_F_EOP);
+	send_desc(2, TX_DATA, 64, DAQ_TX_F_EOP);
 	send_bad("a segment without payload");
 	hdr.payload_len = htobe32(1000);
 	host_write(NULL, TX_DATA, &hdr, sizeof(hdr));
-	send(2, TX_DATA, 1063, DAQ_TX_F_EOP);
+	send_desc(2, TX_DATA, 1063, DAQ_TX_F_EOP);
 	send_bad("a segment that is shorter than it says");
-	send(2, TX_DATA, 1065, DAQ_TX_F_EOP);
+	send_desc(2, TX_DATA, 1065, DAQ_TX_F_EOP);
 	send_bad("a segment that is longer than it says");
 	for (i = 0; i < 19; i++)
-		send(2, TX_DATA + 56 * i, 56, i == 18 ? DAQ_TX_F_EOP : 0);
+		send_desc(2, TX_DATA + 56 * i, 56, i == 18 ? DAQ_TX_F_EOP : 0);
 	send_bad("one of 19 descriptors");
 	for (i = 0; i < RING; i++)
-		send(2, TX_DATA, 60, i == RING - 1 ? DAQ_TX_F_EOP : 0);
+		send_desc(2, TX_DATA, 60, i == RING - 1 ? DAQ_TX_F_EOP : 0);
 	send_bad("one that fills the ring");
-	send(2, TX_DATA, 0xffffffff, DAQ_TX_F_EOP);
+	send_desc(2, TX_DATA, 0xffffffff, DAQ_TX_F_EOP);
 	send_bad("a segment of 4 GiB");
 	hdr.version = 2;
 	host_write(NULL, TX_DATA, &hdr, sizeof(hdr));
-	send(2, TX_DATA, 1064, DAQ_TX_F_EOP);
+	send_desc(2, TX_DATA, 1064, DAQ_TX_F_EOP);
 	send_bad("one of another version");
 
 	hdr.version = DAQ_HDR_VERSION;
 	hdr.payload_len = htobe32(0xffffffff);
 	host_write(NULL, TX_DATA, &hdr, sizeof(hdr));
-	send(2, TX_DATA, 1064, DAQ_TX_F_EOP);
+	send_desc(2, TX_DATA, 1064, DAQ_TX_F_EOP);
 	send_bad("a payload of 4 GiB");
 
 	/* a foreign packet of 4 GiB is too long for 18 buffers */
 	memset(host.memory + (TX_DATA - BASE) + 12, 0, 2);
 	for (i = 0; i < 2; i++)
-		send(2, TX_DATA, 0xffffffff, i ? DAQ_TX_F_EOP : 0);
+		send_desc(2, TX_DATA, 0xffffffff, i ? DAQ_TX_F_EOP : 0);
 	run(NSEC_PER_SEC);
 	ktap_eq(counter(1, DAQ_CHAN_TOO_LONG), 1, "hostile: a foreign packet of 8 GiB is too long");
 
 	/* no end: nothing may be played, nor the card hang, until it comes */
 	make_segment(1000, DAQ_HDR_F_SOF | DAQ_HDR_F_EOF);
-	send(2, TX_DATA, 64, 0);
+	send_desc(2, TX_DATA, 64, 0);
 	run(NSEC_PER_SEC);
 	ktap_eq(tx_reported(2), sent[2] - 1, "hostile: a packet without an end waits for it");
-	send(2, TX_DATA + 64, 1000, DAQ_TX_F_EOP);
+	send_desc(2, TX_DATA + 64, 1000, DAQ_TX_F_EOP);
 	run(NSEC_PER_SEC);
 	ktap_ok(reported(1) == 1 && tx_reported(2) == sent[2],
 		"hostile: after all that a good packet comes through");
 
 	for (i = 0; i < RING; i++)
-		send(2, TX_DATA, 64, 0);
+		send_desc(2, TX_DATA, 64, 0);
 	daq_model_doorbell(&model, DAQ_REG_QUEUE(2) + DAQ_QUEUE_TX_PROD, sent[2] + 0xf0000000);
 	run(NSEC_PER_SEC);
 	ktap_eq(reported(1), 1, "hostile: a producer index far away does no harm");
@@ -935,12 +614,12 @@ static void test_clock_pace(void)
 	start_loop();
 	write64(DAQ_REG_CLOCK, 1000);
 	memset(host.memory + (TX_DATA - BASE), 0x11, 60);
-	send(2, TX_DATA, 60, DAQ_TX_F_EOP);
+	send_desc(2, TX_DATA, 60, DAQ_TX_F_EOP);
 	run(NSEC_PER_SEC);
 	ktap_ok(reported(1) == 1 && le64_to_cpu(completion(1, 0).timestamp) == 1000,
 		"pace: a foreign packet has the time when it came");
 	make_segment(1000, DAQ_HDR_F_SOF | DAQ_HDR_F_EOF);
-	send(2, TX_DATA, 1064, DAQ_TX_F_EOP);
+	send_desc(2, TX_DATA, 1064, DAQ_TX_F_EOP);
 	run(NSEC_PER_SEC);
 	ktap_ok(evenly_spaced(1, 1, 1, 1000 + NSEC_PER_SEC, 0),
 		"pace: a segment in a loop that of its first sample");
@@ -1167,10 +846,10 @@ static void random_packet(u32 q)
 	if (!any(4))
 		host.memory[TX_DATA - BASE + any(64)] = any(256);
 	for (i = 1; i < pieces; i++) {
-		send(q, TX_DATA + from, payload / 3, 0);
+		send_desc(q, TX_DATA + from, payload / 3, 0);
 		from += payload / 3;
 	}
-	send(q, TX_DATA + from, 64 + payload - from, DAQ_TX_F_EOP);
+	send_desc(q, TX_DATA + from, 64 + payload - from, DAQ_TX_F_EOP);
 }
 
 static void random_action(struct tally *tally)

@@ -1158,7 +1158,8 @@ static u64 daq_output_ready_at(const struct daq_model_chan *ch,
 	/* Nobody tells when there is room in the cable again. */
 	if (ch->wire_out && q->tx_cons != READ_ONCE(q->tx_prod))
 		return 0;
-	return ch->out_due;
+	return q->tx_idle && q->tx_cons == READ_ONCE(q->tx_prod) ?
+	       U64_MAX : ch->out_due;
 }
 
 /* Return: when a kick of a channel moves something. */
@@ -1355,7 +1356,6 @@ static void daq_write_queue_ctrl(struct daq_model *m, struct daq_model_queue *q,
 	if (off & DAQ_QUEUE_CTRL_TX)
 		daq_report_tx(m, q);
 	WRITE_ONCE(q->ctrl, val);
-	m->chan[q - m->queue].out_due = 0;
 }
 
 /* A channel that starts begins a new frame. */
@@ -1376,6 +1376,7 @@ static void daq_write_chan_ctrl(struct daq_model *m, struct daq_model_chan *ch,
 			daq_fill_fifo(ch, daq_now(m));
 		daq_empty_fifo(ch);
 	}
+	/* A packet may be waiting. */
 	ch->out_due = 0;
 	ch->ctrl = val;
 }
