@@ -126,6 +126,20 @@ int daq_card__set_cable(struct daq_card *card, const struct daq_card *far_end)
 	return daq_netlink__set_cable(card, far_end ? far_end->ifindex : 0);
 }
 
+int daq_card__personality(struct daq_card *card, enum daq_personality *personality)
+{
+	if (card->fixed_format)
+		return daq_error(-EOPNOTSUPP, "%s is not a daq card", card->ifname);
+	return daq_netlink__personality(card, personality);
+}
+
+int daq_card__set_personality(struct daq_card *card, enum daq_personality personality)
+{
+	if (card->fixed_format)
+		return daq_error(-EOPNOTSUPP, "%s is not a daq card", card->ifname);
+	return daq_netlink__set_personality(card, personality);
+}
+
 /* One frame of each channel per round, so that a fast one does not starve the others. */
 static int dispatch_round(struct daq_card *card)
 {

@@ -111,6 +111,20 @@ int daq_card__set_format(struct daq_card *card, unsigned int channel,
 int daq_card__set_cable(struct daq_card *card, const struct daq_card *far_end);
 
 /**
+ * daq_card__personality() - what the card can do by itself
+ */
+int daq_card__personality(struct daq_card *card, enum daq_personality *personality);
+
+/**
+ * daq_card__set_personality() - have a software card be of another kind
+ *
+ * Needs CAP_NET_ADMIN, and the interface to be down.
+ *
+ * Return: 0, -EBUSY: the interface is up, -EOPNOTSUPP: not a software card.
+ */
+int daq_card__set_personality(struct daq_card *card, enum daq_personality personality);
+
+/**
  * daq_card__dispatch() - call the on_frame callbacks of all channels
  * @timeout_ms: how long to wait for the first frame; -1: forever
  *

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1 OR BSD-2-Clause
-/* Channel formats and cables: the generic netlink family "daq". */
+/* Channel formats, cables and kinds of cards: the generic netlink family "daq". */
 #include <errno.h>
 #include <libmnl/libmnl.h>
 #include <linux/genetlink.h>
@@ -281,4 +281,39 @@ int daq_netlink__set_cable(struct daq_card *card, unsigned int far_end)
 		mnl_attr_put_u32(nlh, DAQ_A_CABLE_FAR_END, far_end);
 	return transact(card, nlh, count_reply, &(unsigned int){ 0 },
 			far_end ? "plugging the cable in" : "unplugging the cable");
+}
+
+static int take_personality(const struct nlattr *attr, void *data)
+{
+	enum daq_personality *personality = data;
+
+	if (mnl_attr_get_type(attr) == DAQ_A_CARD_PERSONALITY)
+		*personality = mnl_attr_get_u32(attr);
+	return MNL_CB_OK;
+}
+
+static int personality_reply(const struct nlmsghdr *nlh, void *data)
+{
+	return mnl_attr_parse(nlh, sizeof(struct genlmsghdr), take_personality, data);
+}
+
+int daq_netlink__personality(struct daq_card *card, enum daq_personality *personality)
+{
+	char buf[512] __attribute__((aligned(NLMSG_ALIGNTO)));
+	struct nlmsghdr *nlh;
+
+	nlh = request(card, buf, card->family, 0, DAQ_CMD_CARD_GET, DAQ_FAMILY_VERSION);
+	mnl_attr_put_u32(nlh, DAQ_A_CARD_IFINDEX, card->ifindex);
+	return transact(card, nlh, personality_reply, personality, "reading the personality");
+}
+
+int daq_netlink__set_personality(struct daq_card *card, enum daq_personality personality)
+{
+	char buf[512] __attribute__((aligned(NLMSG_ALIGNTO)));
+	struct nlmsghdr *nlh;
+
+	nlh = request(card, buf, card->family, 0, DAQ_CMD_CARD_SET, DAQ_FAMILY_VERSION);
+	mnl_attr_put_u32(nlh, DAQ_A_CARD_IFINDEX, card->ifindex);
+	mnl_attr_put_u32(nlh, DAQ_A_CARD_PERSONALITY, personality);
+	return transact(card, nlh, count_reply, &(unsigned int){ 0 }, "setting the personality");
 }

@@ -24,7 +24,8 @@ cd "$here/.." || exit
 
 host_tests=(card_model card_modes card_doc lib_frame)
 # By itself, since it counts what the kernel does.
-plain_tests=(link.sh format.sh xdp ptp.sh cable.sh tap.sh output forward modes classic abuse steady.sh lifetime.sh cycles)
+plain_tests=(link.sh format.sh xdp ptp.sh cable.sh tap.sh output forward modes classic abuse steady.sh lifetime.sh cycles
+	personality.sh)
 # All DMA through bounce buffers: what is not synchronised is not seen.
 bounce_tests=(capture conserve xsk_bare metadata steer record.sh)
 # The same, and by itself for the time that it takes.

@@ -90,15 +90,19 @@ static int print_channels(struct daq_card *card, bool json)
 static int print_card(struct daq_card *card, bool json, bool first)
 {
 	const char *name = daq_card__name(card);
+	enum daq_personality personality;
 	int ret;
 
+	if (daq_card__personality(card, &personality) < 0)
+		return library_failure();
 	if (json) {
 		printf("%s\n  {\"card\": ", first ? "" : ",");
 		json_string(stdout, name);
-		printf(", \"state\": \"%s\", \"channels\": [", link_state(name));
+		printf(", \"state\": \"%s\", \"personality\": \"%s\", \"channels\": [",
+		       link_state(name), personality_name(personality));
 	} else {
-		printf("%s%s: %u channels, %s\n", first ? "" : "\n", name,
-		       daq_card__channels(card), link_state(name));
+		printf("%s%s: %u channels, %s, %s\n", first ? "" : "\n", name,
+		       daq_card__channels(card), link_state(name), personality_name(personality));
 		printf("%4s %5s  %-11s %6s %8s %10s %7s %12s %9s\n", "CH", "QUEUE", "SOURCE",
 		       "SAMPLE", "SEGMENT", "FRAME", "LINE", "RATE", "MB/S");
 	}

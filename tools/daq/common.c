@@ -22,6 +22,12 @@ static const char *const source_names[] = {
 	[DAQ_SOURCE_CABLE] = "cable",
 };
 
+static const char *const personality_names[] = {
+	[DAQ_PERSONALITY_INTERRUPT] = "interrupt",
+	[DAQ_PERSONALITY_POLLED] = "polled",
+	[DAQ_PERSONALITY_KICKED] = "kicked",
+};
+
 volatile bool interrupted;
 
 int failure(const char *fmt, ...)
@@ -179,6 +185,24 @@ bool parse_source(const char *text, enum daq_source *source)
 			*source = i;
 			return true;
 		}
+	return false;
+}
+
+const char *personality_name(enum daq_personality personality)
+{
+	return personality < ARRAY_SIZE(personality_names) ? personality_names[personality] : "?";
+}
+
+bool parse_personality(const char *text, enum daq_personality *personality)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(personality_names); i++) {
+		if (strcmp(text, personality_names[i]) != 0)
+			continue;
+		*personality = i;
+		return true;
+	}
 	return false;
 }
 

@@ -8,6 +8,7 @@ _daq() {
 	local -A options=(
 		[list]="--json --help"
 		[set]="--channel --source --sample-bytes --segment --frame --line --rate --fps --output-low --help"
+		[card]="--personality --help"
 		[cable]="--help"
 		[capture]="--output --channel --frames --duration --until-last --buffer --copy
 			--zero-copy --allow-loss --json --quiet --help"
@@ -21,6 +22,10 @@ _daq() {
 	case $prev in
 	--source | -s)
 		mapfile -t COMPREPLY < <(compgen -W "none counter ramp sine bars loopback cable" -- "$cur")
+		return
+		;;
+	--personality | -p)
+		mapfile -t COMPREPLY < <(compgen -W "interrupt polled kicked" -- "$cur")
 		return
 		;;
 	--output | -o)

@@ -9,6 +9,7 @@ static const struct command {
 	const char *summary;
 } commands[] = {
 	{ "list", cmd_list, "show cards and the formats of their channels" },
+	{ "card", cmd_card, "show or change what a card does by itself" },
 	{ "set", cmd_set, "change what channels acquire" },
 	{ "cable", cmd_cable, "connect two software cards" },
 	{ "capture", cmd_capture, "record channels to files" },

@@ -14,6 +14,7 @@ enum { EXIT_OK, EXIT_FAILED, EXIT_USAGE };
 
 /* One file cmd_*.c each; they return an exit code. */
 int cmd_list(int argc, char **argv);
+int cmd_card(int argc, char **argv);
 int cmd_set(int argc, char **argv);
 int cmd_cable(int argc, char **argv);
 int cmd_capture(int argc, char **argv);
@@ -45,6 +46,9 @@ uint64_t all_channels(const struct daq_card *card);
 
 const char *source_name(enum daq_source source);
 bool parse_source(const char *text, enum daq_source *source);
+
+const char *personality_name(enum daq_personality personality);
+bool parse_personality(const char *text, enum daq_personality *personality);
 
 double now_seconds(void);
 void json_string(FILE *out, const char *text);

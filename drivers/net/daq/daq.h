@@ -6,6 +6,7 @@
 #include <linux/daq.h>
 #include <linux/ethtool.h>
 #include <linux/filter.h>
+#include <linux/hrtimer.h>
 #include <linux/if_vlan.h>
 #include <linux/net_tstamp.h>
 #include <linux/netdevice.h>
@@ -57,6 +58,8 @@ struct xsk_buff_pool;
  * @irq_disable: deliver no more of them; none runs when it returns
  * @set_cable: replace the cable to another card of this kind, by none if
  *	       @far_end is NULL; NULL for cards with real connectors
+ * @set_caps: be a card with other capabilities, DAQ_CAP_*, while the interface
+ *	      is down; NULL for cards that are what they are
  */
 struct daq_hw_ops {
 	u32 (*read32)(struct daq_card *card, u32 reg);
@@ -66,6 +69,7 @@ struct daq_hw_ops {
 	void (*irq_disable)(struct daq_card *card);
 	int (*set_cable)(struct daq_card *card, struct daq_card *far_end,
 			 struct netlink_ext_ack *extack);
+	void (*set_caps)(struct daq_card *card, u32 caps);
 };
 
 /* Where a segment or packet ended, see Documentation/daq.rst. */
@@ -317,11 +321,36 @@ struct daq_ptp {
 };
 
 /**
+ * struct daq_timer - looks for news on a card that does not interrupt
+ * @hrtimer: what makes it run
+ * @lock: protects the rest
+ * @waiting: queues that wait for news, one bit each
+ * @running: @hrtimer is going to fire
+ * @adaptive: @period follows what is found
+ * @period: time between two looks, microseconds; read without @lock, too
+ * @shortest: least @period
+ * @longest: most @period
+ */
+struct daq_timer {
+	struct hrtimer hrtimer;
+	spinlock_t lock;	/* the rest */
+	DECLARE_BITMAP(waiting, DAQ_MAX_CHANNELS);
+	bool running;
+	bool adaptive;
+	u32 period;
+	u32 shortest;
+	u32 longest;
+};
+
+/**
  * struct daq_card - a card and its interface
  * @netdev: the interface
  * @dev: the device that does DMA
  * @ops: way to the registers
  * @channels: number of channels, and most queues
+ * @polled: it does not interrupt: @timer looks after its queues. As @kicked
+ *	    written while the interface is down.
+ * @kicked: it moves nothing by itself
  * @nr_queues: number of queues in use, the first ones; written under RTNL
  * @chans: channels
  * @queues: queues
@@ -331,6 +360,7 @@ struct daq_ptp {
  * @tx_ring_size: entries of its transmit ring
  * @rx_frames: frames per report to the host
  * @rx_usecs: bound on the age of what is not reported, microseconds
+ * @timer: looks for news if it is @polled
  * @ptp: the clock
  * @hwtstamp: which packets of the stack get its time; written under RTNL
  * @health: its errors
@@ -340,6 +370,8 @@ struct daq_card {
 	struct device *dev;
 	const struct daq_hw_ops *ops;
 	u32 channels;
+	bool polled;
+	bool kicked;
 	u32 nr_queues;
 	struct daq_chan *chans;
 	struct daq_queue *queues;
@@ -348,6 +380,7 @@ struct daq_card {
 	u32 tx_ring_size;
 	u32 rx_frames;
 	u32 rx_usecs;
+	struct daq_timer timer;
 	struct daq_ptp ptp;
 	struct kernel_hwtstamp_config hwtstamp;
 	struct daq_health health;
@@ -372,6 +405,16 @@ void daq_queue_kick(struct daq_queue *q);
 void daq_queue_flush(struct daq_queue *q);
 void daq_queue_stop(struct daq_queue *q);
 int daq_poll(struct napi_struct *napi, int budget);
+
+/* daq_timer.c */
+bool daq_kick(struct daq_card *card);
+void daq_timer_wait(struct daq_queue *q);
+void daq_timer_forget(struct daq_queue *q);
+void daq_timer_stop(struct daq_card *card);
+void daq_timer_set(struct daq_card *card, u32 period, u32 shortest, u32 longest,
+		   bool adaptive);
+void daq_set_personality(struct daq_card *card, u32 caps);
+void daq_timer_init(struct daq_card *card);
 
 /* daq_stats.c */
 extern const struct netdev_stat_ops daq_stat_ops;

@@ -4,6 +4,7 @@
 #define _DAQ_COMPAT_H
 
 #include <linux/ethtool.h>
+#include <linux/hrtimer.h>
 #include <linux/skbuff.h>
 #include <linux/version.h>
 #include <net/devlink.h>
@@ -63,6 +64,14 @@ static inline void daq_napi_add(struct net_device *netdev,
 				u32 index)
 {
 	netif_napi_add(netdev, napi, poll);
+}
+
+static inline void
+daq_hrtimer_setup(struct hrtimer *timer,
+		  enum hrtimer_restart (*fires)(struct hrtimer *timer))
+{
+	hrtimer_init(timer, CLOCK_MONOTONIC, HRTIMER_MODE_REL);
+	timer->function = fires;
 }
 
 #define DAQ_REPORTER_PERIOD
@@ -127,6 +136,13 @@ static inline void daq_napi_add(struct net_device *netdev,
 				u32 index)
 {
 	netif_napi_add_config(netdev, napi, poll, index);
+}
+
+static inline void
+daq_hrtimer_setup(struct hrtimer *timer,
+		  enum hrtimer_restart (*fires)(struct hrtimer *timer))
+{
+	hrtimer_setup(timer, fires, CLOCK_MONOTONIC, HRTIMER_MODE_REL);
 }
 
 #define DAQ_REPORTER_PERIOD	.default_graceful_period = DAQ_RECOVERY_PERIOD,

@@ -12,7 +12,7 @@
 
 /* What is shown: of the global page that which has no effect when read. */
 #define DAQ_DUMP_GLOBAL		4
-#define DAQ_DUMP_CHAN		32
+#define DAQ_DUMP_CHAN		36
 #define DAQ_DUMP_QUEUE		32
 
 /**
@@ -109,14 +109,16 @@ static bool daq_test_counters(struct daq_card *card)
 	u32 i;
 
 	for (i = 0; i < card->channels; i++) {
+		u64 fifo = daq_chan_read64(card, i, DAQ_CHAN_FIFO_OVERRUN);
 		u64 no_buffer = daq_chan_read64(card, i, DAQ_CHAN_NO_BUFFER);
 		u64 too_long = daq_chan_read64(card, i, DAQ_CHAN_TOO_LONG);
 		u64 produced = daq_chan_read64(card, i, DAQ_CHAN_PRODUCED);
 
-		if (no_buffer + too_long > produced ||
+		if (no_buffer + too_long + fifo > produced ||
 		    daq_chan_read64(card, i, DAQ_CHAN_PRODUCED) < produced ||
 		    daq_chan_read64(card, i, DAQ_CHAN_NO_BUFFER) < no_buffer ||
-		    daq_chan_read64(card, i, DAQ_CHAN_TOO_LONG) < too_long)
+		    daq_chan_read64(card, i, DAQ_CHAN_TOO_LONG) < too_long ||
+		    daq_chan_read64(card, i, DAQ_CHAN_FIFO_OVERRUN) < fifo)
 			return false;
 	}
 	return true;

@@ -32,6 +32,7 @@ static const struct {
 	{ "produced_bytes", DAQ_CHAN_PRODUCED_BYTES },
 	{ "drop_no_buffer", DAQ_CHAN_NO_BUFFER },
 	{ "drop_too_long", DAQ_CHAN_TOO_LONG },
+	{ "drop_fifo_overrun", DAQ_CHAN_FIFO_OVERRUN },
 	{ "played", DAQ_CHAN_PLAYED },
 	{ "played_bytes", DAQ_CHAN_PLAYED_BYTES },
 	{ "tx_bad", DAQ_CHAN_TX_BAD },
@@ -41,6 +42,10 @@ static const struct {
 static const char * const daq_queue_names[] = {
 	"irqs", "polls", "flushes", "fill_duplicates",
 };
+
+/* What may be asked for between two looks at a card, microseconds. */
+#define DAQ_MIN_PERIOD		10
+#define DAQ_MAX_PERIOD		USEC_PER_SEC
 
 #define DAQ_STATS_PER_CHANNEL	(ARRAY_SIZE(daq_card_counters) + \
 				 DAQ_RX_COUNTS + 1 /* frames */ + \
@@ -216,6 +221,51 @@ static int daq_get_coalesce(struct net_device *netdev,
 
 	coal->rx_max_coalesced_frames = card->rx_frames;
 	coal->rx_coalesce_usecs = card->rx_usecs;
+	if (!card->polled)
+		return 0;
+	coal->use_adaptive_rx_coalesce = card->timer.adaptive;
+	coal->rx_coalesce_usecs_high = card->timer.shortest;
+	coal->rx_coalesce_usecs_low = card->timer.longest;
+	coal->stats_block_coalesce_usecs = READ_ONCE(card->timer.period);
+	return 0;
+}
+
+static bool daq_is_period(const char *name, u32 usecs,
+			  struct netlink_ext_ack *extack)
+{
+	if (usecs >= DAQ_MIN_PERIOD && usecs <= DAQ_MAX_PERIOD)
+		return true;
+	NL_SET_ERR_MSG_FMT(extack, "%s: give %u to %lu us, not %u", name,
+			   DAQ_MIN_PERIOD, DAQ_MAX_PERIOD, usecs);
+	return false;
+}
+
+/* How often to look at a card that does not interrupt. */
+static int daq_set_polling(struct daq_card *card,
+			   const struct ethtool_coalesce *coal,
+			   struct netlink_ext_ack *extack)
+{
+	u32 shortest = coal->rx_coalesce_usecs_high;
+	u32 longest = coal->rx_coalesce_usecs_low;
+	u32 period = coal->stats_block_coalesce_usecs;
+
+	if (!card->polled) {
+		if (!shortest && !longest && !period &&
+		    !coal->use_adaptive_rx_coalesce)
+			return 0;
+		NL_SET_ERR_MSG(extack, "this card interrupts: there is no polling to set");
+		return -EINVAL;
+	}
+	if (!daq_is_period("rx-usecs-high", shortest, extack) ||
+	    !daq_is_period("rx-usecs-low", longest, extack) ||
+	    !daq_is_period("stats-block-usecs", period, extack))
+		return -EINVAL;
+	if (shortest > longest) {
+		NL_SET_ERR_MSG(extack, "rx-usecs-high, the shortest time, is above rx-usecs-low");
+		return -EINVAL;
+	}
+	daq_timer_set(card, period, shortest, longest,
+		      coal->use_adaptive_rx_coalesce);
 	return 0;
 }
 
@@ -226,11 +276,15 @@ static int daq_set_coalesce(struct net_device *netdev,
 {
 	struct daq_card *card = netdev_priv(netdev);
 	u32 i;
+	int err;
 
 	if (!coal->rx_max_coalesced_frames) {
 		NL_SET_ERR_MSG(extack, "rx-frames is 0: give at least 1");
 		return -EINVAL;
 	}
+	err = daq_set_polling(card, coal, extack);
+	if (err)
+		return err;
 	card->rx_frames = coal->rx_max_coalesced_frames;
 	card->rx_usecs = coal->rx_coalesce_usecs;
 	if (!netif_running(netdev))
@@ -247,7 +301,11 @@ static int daq_set_coalesce(struct net_device *netdev,
 
 const struct ethtool_ops daq_ethtool_ops = {
 	.supported_coalesce_params = ETHTOOL_COALESCE_RX_MAX_FRAMES |
-				     ETHTOOL_COALESCE_RX_USECS,
+				     ETHTOOL_COALESCE_RX_USECS |
+				     ETHTOOL_COALESCE_RX_USECS_LOW |
+				     ETHTOOL_COALESCE_RX_USECS_HIGH |
+				     ETHTOOL_COALESCE_STATS_BLOCK_USECS |
+				     ETHTOOL_COALESCE_USE_ADAPTIVE_RX,
 	.get_drvinfo		= daq_get_drvinfo,
 	.get_regs_len		= daq_get_regs_len,
 	.get_regs		= daq_get_regs,

@@ -47,6 +47,7 @@ static int daq_stop(struct net_device *netdev)
 		daq_chan_stop(card, i);
 	for (i = 0; i < card->nr_queues; i++)
 		daq_queue_stop(&card->queues[i]);
+	daq_timer_stop(card);
 	card->ops->irq_disable(card);
 	for (i = 0; i < card->nr_queues; i++)
 		daq_queue_free(&card->queues[i]);
@@ -155,6 +156,7 @@ int daq_card_init(struct daq_card *card, struct net_device *netdev)
 	card->rx_frames = DAQ_RX_FRAMES_DEFAULT;
 	card->rx_usecs = DAQ_RX_USECS_DEFAULT;
 	card->hwtstamp.rx_filter = HWTSTAMP_FILTER_ALL;
+	daq_timer_init(card);
 	card->chans = kvcalloc(card->channels, sizeof(*card->chans), GFP_KERNEL);
 	if (!card->chans)
 		return -ENOMEM;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Generic netlink family: formats of channels, cables of software cards. */
+/* Generic netlink family: channels, cards, cables of software cards. */
 #include <linux/daq.h>
 #include <linux/rtnetlink.h>
 #include <net/genetlink.h>
@@ -30,6 +30,16 @@ static const struct nla_policy daq_set_policy[] = {
 static const struct nla_policy daq_cable_policy[] = {
 	[DAQ_A_CABLE_IFINDEX]		= NLA_POLICY_MIN(NLA_U32, 1),
 	[DAQ_A_CABLE_FAR_END]		= NLA_POLICY_MIN(NLA_U32, 1),
+};
+
+static const struct nla_policy daq_card_get_policy[] = {
+	[DAQ_A_CARD_IFINDEX]		= NLA_POLICY_MIN(NLA_U32, 1),
+};
+
+static const struct nla_policy daq_card_set_policy[] = {
+	[DAQ_A_CARD_IFINDEX]		= NLA_POLICY_MIN(NLA_U32, 1),
+	[DAQ_A_CARD_PERSONALITY]	= NLA_POLICY_MAX(NLA_U32,
+							 DAQ_PERSONALITY_MAX),
 };
 
 /* Which member of a format an attribute sets. */
@@ -195,8 +205,79 @@ static int daq_set_cable(struct daq_card *card, struct genl_info *info)
 	return card->ops->set_cable(card, far_end, info->extack);
 }
 
-/* Both attribute sets begin with the interface. */
+/* As the driver takes it: a card without vectors is a polled one. */
+static u32 daq_personality(const struct daq_card *card)
+{
+	if (card->kicked)
+		return DAQ_PERSONALITY_KICKED;
+	return card->polled ? DAQ_PERSONALITY_POLLED :
+			      DAQ_PERSONALITY_INTERRUPT;
+}
+
+static int daq_fill_card(struct sk_buff *msg, struct daq_card *card,
+			 struct genl_info *info)
+{
+	void *hdr;
+
+	hdr = genlmsg_put_reply(msg, info, &daq_family, 0, DAQ_CMD_CARD_GET);
+	if (!hdr)
+		return -EMSGSIZE;
+	if (nla_put_u32(msg, DAQ_A_CARD_IFINDEX, card->netdev->ifindex) ||
+	    nla_put_u32(msg, DAQ_A_CARD_PERSONALITY, daq_personality(card)) ||
+	    nla_put_u32(msg, DAQ_A_CARD_CHANNELS, card->channels)) {
+		genlmsg_cancel(msg, hdr);
+		return -EMSGSIZE;
+	}
+	genlmsg_end(msg, hdr);
+	return 0;
+}
+
+static int daq_get_card(struct daq_card *card, struct genl_info *info)
+{
+	struct sk_buff *msg;
+	int err;
+
+	msg = genlmsg_new(GENLMSG_DEFAULT_SIZE, GFP_KERNEL);
+	if (!msg)
+		return -ENOMEM;
+	err = daq_fill_card(msg, card, info);
+	if (err) {
+		nlmsg_free(msg);
+		return err;
+	}
+	return genlmsg_reply(msg, info);
+}
+
+static int daq_set_card(struct daq_card *card, struct genl_info *info)
+{
+	static const u32 caps[] = {
+		[DAQ_PERSONALITY_INTERRUPT]	= DAQ_CAP_IRQ | DAQ_CAP_AUTO,
+		[DAQ_PERSONALITY_POLLED]	= DAQ_CAP_AUTO,
+		[DAQ_PERSONALITY_KICKED]	= 0,
+	};
+	const struct nlattr *attr = info->attrs[DAQ_A_CARD_PERSONALITY];
+
+	if (!attr) {
+		NL_SET_ERR_MSG(info->extack, "no personality given");
+		return -EINVAL;
+	}
+	if (!card->ops->set_caps) {
+		NL_SET_ERR_MSG(info->extack, "only software cards can have another personality");
+		return -EOPNOTSUPP;
+	}
+	if (netif_running(card->netdev)) {
+		NL_SET_ERR_MSG_FMT(info->extack, "the personality changes while %s is down only",
+				   card->netdev->name);
+		return -EBUSY;
+	}
+	card->ops->set_caps(card, caps[nla_get_u32(attr)]);
+	daq_set_personality(card, caps[nla_get_u32(attr)]);
+	return 0;
+}
+
+/* All attribute sets begin with the interface. */
 static_assert((int)DAQ_A_CHANNEL_IFINDEX == (int)DAQ_A_CABLE_IFINDEX);
+static_assert((int)DAQ_A_CHANNEL_IFINDEX == (int)DAQ_A_CARD_IFINDEX);
 
 static int daq_doit(struct genl_info *info,
 		    int (*run)(struct daq_card *card, struct genl_info *info))
@@ -226,6 +307,16 @@ static int daq_set_doit(struct sk_buff *skb, struct genl_info *info)
 static int daq_cable_doit(struct sk_buff *skb, struct genl_info *info)
 {
 	return daq_doit(info, daq_set_cable);
+}
+
+static int daq_card_get_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	return daq_doit(info, daq_get_card);
+}
+
+static int daq_card_set_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	return daq_doit(info, daq_set_card);
 }
 
 /* Where a dump goes on. */
@@ -312,6 +403,18 @@ static const struct genl_split_ops daq_ops[] = {
 		.doit		= daq_cable_doit,
 		.policy		= daq_cable_policy,
 		.maxattr	= ARRAY_SIZE(daq_cable_policy) - 1,
+		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
+	}, {
+		.cmd		= DAQ_CMD_CARD_GET,
+		.doit		= daq_card_get_doit,
+		.policy		= daq_card_get_policy,
+		.maxattr	= ARRAY_SIZE(daq_card_get_policy) - 1,
+		.flags		= GENL_CMD_CAP_DO,
+	}, {
+		.cmd		= DAQ_CMD_CARD_SET,
+		.doit		= daq_card_set_doit,
+		.policy		= daq_card_set_policy,
+		.maxattr	= ARRAY_SIZE(daq_card_set_policy) - 1,
 		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
 	},
 };

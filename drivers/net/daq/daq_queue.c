@@ -318,6 +318,7 @@ void daq_queue_stop(struct daq_queue *q)
 	netif_queue_set_napi(netdev, q->index, NETDEV_QUEUE_TYPE_RX, NULL);
 	netif_queue_set_napi(netdev, q->index, NETDEV_QUEUE_TYPE_TX, NULL);
 	napi_disable(&q->napi);
+	daq_timer_forget(q);
 	/* Not before: NAPI wakes a queue that has room. */
 	__netif_tx_lock_bh(txq);
 	netif_tx_stop_queue(txq);
@@ -328,12 +329,15 @@ void daq_queue_stop(struct daq_queue *q)
 	daq_tx_drain(q);
 }
 
-/* Ask for an interrupt as soon as the card reports more than was handled. */
-static void daq_arm_irq(struct daq_queue *q)
+/* Be told as soon as the card reports more than was handled. */
+static void daq_wait_for_news(struct daq_queue *q)
 {
 	u32 seen = (q->rx.seen & 0xffff) | q->tx.done << 16;
 
-	daq_queue_doorbell(q, DAQ_QUEUE_IRQ_ARM, seen);
+	if (q->card->polled)
+		daq_timer_wait(q);
+	else
+		daq_queue_doorbell(q, DAQ_QUEUE_IRQ_ARM, seen);
 }
 
 /**
@@ -365,6 +369,9 @@ int daq_poll(struct napi_struct *napi, int budget)
 	u64_stats_inc(&q->stats.polls);
 	u64_stats_update_end(&q->stats.syncp);
 
+	/* Then no timer may run. */
+	if (q->card->kicked && test_bit(NAPI_STATE_IN_BUSY_POLL, &napi->state))
+		daq_kick(q->card);
 	daq_tx_poll(q, budget);
 	if (!budget)
 		return 0;
@@ -381,6 +388,6 @@ int daq_poll(struct napi_struct *napi, int budget)
 		return budget;
 
 	if (napi_complete_done(napi, work))
-		daq_arm_irq(q);
+		daq_wait_for_news(q);
 	return work;
 }

@@ -308,6 +308,16 @@ static int daq_soft_set_cable(struct daq_card *card, struct daq_card *far_end,
 	return err;
 }
 
+static void daq_soft_set_caps(struct daq_card *card, u32 caps)
+{
+	struct daq_soft *soft = to_soft(card);
+
+	mutex_lock(&soft->lock);
+	soft->model->caps = caps;
+	mutex_unlock(&soft->lock);
+	daq_soft_kick(soft);
+}
+
 static const struct daq_hw_ops daq_soft_ops = {
 	.read32		= daq_soft_read32,
 	.write32	= daq_soft_write32,
@@ -315,6 +325,7 @@ static const struct daq_hw_ops daq_soft_ops = {
 	.irq_enable	= daq_soft_irq_enable,
 	.irq_disable	= daq_soft_irq_disable,
 	.set_cable	= daq_soft_set_cable,
+	.set_caps	= daq_soft_set_caps,
 };
 
 /* Plugging in and out */
@@ -436,6 +447,7 @@ static DAQ_NEWLINK(daq_soft_newlink)
 	err = daq_soft_create_model(soft);
 	if (err)
 		goto err_free_card;
+	daq_set_personality(card, daq_soft_read32(card, DAQ_REG_CAPS));
 	err = daq_ptp_register(card);
 	if (err)
 		goto err_destroy_model;

@@ -61,11 +61,18 @@ void daq_read_queue_counts(const struct daq_queue *q,
 	} while (u64_stats_fetch_retry(&stats->tx_syncp, start));
 }
 
+/* Segments that the host was too late for. */
+static u64 daq_missed(struct daq_card *card, u32 channel)
+{
+	return daq_chan_read64(card, channel, DAQ_CHAN_NO_BUFFER) +
+	       daq_chan_read64(card, channel, DAQ_CHAN_FIFO_OVERRUN);
+}
+
 static void daq_add_chan_stats(struct rtnl_link_stats64 *stats,
 			       struct daq_card *card, u32 channel)
 {
-	u64 no_buffer = daq_chan_read64(card, channel, DAQ_CHAN_NO_BUFFER);
 	u64 too_long = daq_chan_read64(card, channel, DAQ_CHAN_TOO_LONG);
+	u64 missed = daq_missed(card, channel);
 	struct daq_chan_counts counts;
 	u64 bad_desc;
 	int i;
@@ -77,7 +84,7 @@ static void daq_add_chan_stats(struct rtnl_link_stats64 *stats,
 	stats->rx_dropped -= bad_desc;
 	stats->rx_errors += too_long + bad_desc;
 	stats->rx_length_errors += too_long;
-	stats->rx_missed_errors += no_buffer;
+	stats->rx_missed_errors += missed;
 	stats->tx_errors += daq_chan_read64(card, channel, DAQ_CHAN_TX_BAD);
 }
 
@@ -149,7 +156,7 @@ static void daq_get_base_stats(struct net_device *netdev,
 {
 	struct daq_card *card = netdev_priv(netdev);
 	struct daq_chan_counts counts;
-	u64 no_buffer;
+	u64 missed;
 	u32 i;
 
 	rx->packets = 0;
@@ -167,10 +174,10 @@ static void daq_get_base_stats(struct net_device *netdev,
 	rx->hw_drop_overruns = 0;
 	for (i = 0; i < card->channels; i++) {
 		daq_read_chan_counts(&card->chans[i], &counts);
-		no_buffer = daq_chan_read64(card, i, DAQ_CHAN_NO_BUFFER);
+		missed = daq_missed(card, i);
 		rx->alloc_fail += counts.count[DAQ_RX_DROP_NO_MEMORY];
-		rx->hw_drop_overruns += no_buffer;
-		rx->hw_drops += no_buffer +
+		rx->hw_drop_overruns += missed;
+		rx->hw_drops += missed +
 				daq_chan_read64(card, i, DAQ_CHAN_TOO_LONG);
 	}
 }

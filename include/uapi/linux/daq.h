@@ -113,10 +113,29 @@ enum {
 	DAQ_A_CABLE_MAX = __DAQ_A_CABLE_MAX - 1
 };
 
+/* What a card can do by itself, Documentation/card.rst. */
+enum daq_personality {
+	DAQ_PERSONALITY_INTERRUPT,	/* interrupts, moves data */
+	DAQ_PERSONALITY_POLLED,		/* moves data: the driver looks now and then */
+	DAQ_PERSONALITY_KICKED,		/* nothing: the driver starts every transaction */
+	__DAQ_PERSONALITY_MAX,
+	DAQ_PERSONALITY_MAX = __DAQ_PERSONALITY_MAX - 1
+};
+
+enum {
+	DAQ_A_CARD_IFINDEX = 1,		/* u32 */
+	DAQ_A_CARD_PERSONALITY,		/* u32, enum daq_personality */
+	DAQ_A_CARD_CHANNELS,		/* u32, read only */
+	__DAQ_A_CARD_MAX,
+	DAQ_A_CARD_MAX = __DAQ_A_CARD_MAX - 1
+};
+
 enum {
 	DAQ_CMD_CHANNEL_GET = 1,	/* one, or a dump of one or all cards */
 	DAQ_CMD_CHANNEL_SET,
 	DAQ_CMD_CABLE_SET,
+	DAQ_CMD_CARD_GET,
+	DAQ_CMD_CARD_SET,	/* software cards, while the interface is down */
 	__DAQ_CMD_MAX,
 	DAQ_CMD_MAX = __DAQ_CMD_MAX - 1
 };
