@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The card as a whole: who comes, who goes, what happened. */
+#include <errno.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+#include "card.h"
+
+/* Return: a socket, or a negative errno. A socket left behind is replaced. */
+int card_listen(const char *path)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	mode_t mask;
+	int fd, err;
+
+	if (strlen(path) >= sizeof(addr.sun_path))
+		return -ENAMETOOLONG;
+	strcpy(addr.sun_path, path);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	if (!connect(fd, (struct sockaddr *)&addr, sizeof(addr))) {
+		close(fd);
+		return -EADDRINUSE;
+	}
+	if (errno == ECONNREFUSED)
+		unlink(path);
+	/* Who may connect may do all that the card can. */
+	mask = umask(0177);
+	err = bind(fd, (struct sockaddr *)&addr, sizeof(addr)) || listen(fd, 4) ? errno : 0;
+	umask(mask);
+	if (err) {
+		close(fd);
+		return -err;
+	}
+	return fd;
+}
+
+static void card_news(void *ctx)
+{
+	engine_kick(ctx);
+}
+
+/* Return: 0 or a positive errno. The caller gives listeners. */
+int card_open(struct card *card, const struct card_options *opt)
+{
+	u32 vectors = opt->interrupts == CARD_NO_INTERRUPTS ? 0 : opt->channels + 1;
+	u32 i;
+
+	memset(card, 0, sizeof(*card));
+	card->opt = *opt;
+	card->listener = -1;
+	card->control_listener = -1;
+	card->control = -1;
+	card->stop = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (card->stop < 0)
+		return errno;
+	if (opt->interrupts == CARD_MSI)
+		vectors = min(vectors, 32u);
+	log_init(&card->log, opt->log);
+	dma_init(&card->dma);
+	card->dma.message = link_dma;
+	card->dma.ctx = card;
+	irqs_init(&card->irqs, opt->interrupts, vectors);
+	faults_init(&card->faults, opt->seed);
+	link_init(&card->link);
+	config_init(card);
+	guard_install();
+	for (i = 0; i < opt->channels; i++) {
+		if (opt->input[i])
+			feed_start(opt->input[i], card_news, card);
+		if (opt->output[i])
+			feed_start(opt->output[i], card_news, card);
+	}
+	return engine_start(card);
+}
+
+/* A function level reset, or what comes to the same. */
+void card_function_reset(struct card *card, const char *why)
+{
+	link_refuse_dma(&card->link, true);
+	config_init(card);
+	engine_reset(card, why);
+}
+
+/* A card that has been gone begins anew. */
+void card_set_mode(struct card *card, enum engine_mode mode)
+{
+	enum engine_mode before = card->engine.mode;
+
+	engine_set_mode(card, mode);
+	if (mode == ENGINE_GONE && before != mode)
+		card_function_reset(card, "gone");
+	if (before == ENGINE_GONE && mode != before)
+		card_function_reset(card, "back");
+}
+
+struct card_writer {
+	void (*line)(void *ctx, const char *text);
+	void *ctx;
+};
+
+__attribute__((format(printf, 2, 3)))
+static void card_say(const struct card_writer *writer, const char *fmt, ...)
+{
+	char text[512];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	writer->line(writer->ctx, text);
+}
+
+static void card_say_channel(struct card *card, u32 i, const struct card_writer *w)
+{
+	const struct daq_model_chan *ch = &card->engine.model.chan[i];
+	u64 in = card->opt.input[i] ? feed_bytes(card->opt.input[i]) : 0;
+	u64 out = card->opt.output[i] ? feed_bytes(card->opt.output[i]) : 0;
+
+	card_say(w, "channel id=%u produced=%llu produced_bytes=%llu no_buffer=%llu too_long=%llu "
+		 "fifo_overrun=%llu played=%llu played_bytes=%llu tx_bad=%llu underruns=%llu "
+		 "interrupts=%llu bytes_in=%llu bytes_out=%llu", i,
+		 (unsigned long long)ch->produced, (unsigned long long)ch->produced_bytes,
+		 (unsigned long long)ch->no_buffer, (unsigned long long)ch->too_long,
+		 (unsigned long long)ch->fifo_overrun, (unsigned long long)ch->played,
+		 (unsigned long long)ch->played_bytes, (unsigned long long)ch->tx_bad,
+		 (unsigned long long)ch->underruns, (unsigned long long)card->irqs.raised[i],
+		 (unsigned long long)in, (unsigned long long)out);
+}
+
+/* Say what happened so far; counters of channels are those since the last reset. */
+void card_report(struct card *card, void (*line)(void *ctx, const char *text), void *ctx)
+{
+	struct card_writer w = { line, ctx };
+	u32 i;
+
+	for (i = 0; i < card->opt.channels; i++)
+		card_say_channel(card, i, &w);
+	for (i = 0; i < FAULT_KINDS; i++)
+		if (card->faults.injected[i])
+			card_say(&w, "faults kind=%s count=%llu", fault_name(i),
+				 (unsigned long long)card->faults.injected[i]);
+	card_say(&w, "total dma_map=%llu dma_unmap=%llu windows=%u dma_refused=%llu "
+		 "user_writes=%llu clients=%llu bad_messages=%llu",
+		 (unsigned long long)card->dma.maps, (unsigned long long)card->dma.unmaps,
+		 card->dma.count, (unsigned long long)card->dma.refused,
+		 (unsigned long long)card->user_writes, (unsigned long long)card->clients,
+		 (unsigned long long)card->bad_messages);
+}
+
+static void card_log_line(void *ctx, const char *text)
+{
+	log_fact(ctx, "%s", text);
+}
+
+/* What channels have done, before a reset makes them forget it. */
+void card_log_channels(struct card *card)
+{
+	struct card_writer w = { card_log_line, &card->log };
+	u32 i;
+
+	for (i = 0; i < card->opt.channels; i++) {
+		const struct daq_model_chan *ch = &card->engine.model.chan[i];
+
+		if (ch->produced || ch->played || ch->tx_bad)
+			card_say_channel(card, i, &w);
+	}
+}
+
+static void card_accept(struct card *card)
+{
+	int fd = accept4(card->listener, NULL, NULL, SOCK_CLOEXEC);
+
+	if (fd < 0)
+		return;
+	if (card->link.fd >= 0)
+		close(fd);	/* one machine at a time */
+	else
+		link_open(card, fd);
+}
+
+enum { POLL_STOP, POLL_LISTENER, POLL_LINK, POLL_CONTROL_LISTENER, POLL_CONTROL, POLLS };
+
+/* Serve until there is something to be read from card->stop. */
+void card_run(struct card *card)
+{
+	struct pollfd fds[POLLS];
+
+	for (;;) {
+		fds[POLL_STOP] = (struct pollfd){ card->stop, POLLIN, 0 };
+		fds[POLL_LISTENER] = (struct pollfd){ card->listener, POLLIN, 0 };
+		fds[POLL_LINK] = (struct pollfd){ card->link.fd, POLLIN, 0 };
+		fds[POLL_CONTROL_LISTENER] = (struct pollfd){ card->control_listener, POLLIN, 0 };
+		fds[POLL_CONTROL] = (struct pollfd){ card->control, POLLIN, 0 };
+		if (poll(fds, POLLS, -1) < 0)
+			continue;
+		if (fds[POLL_STOP].revents)
+			break;
+		if (fds[POLL_LINK].revents && !link_receive(card))
+			link_close(card);
+		if (fds[POLL_LISTENER].revents)
+			card_accept(card);
+		if (fds[POLL_CONTROL].revents)
+			control_receive(card);
+		if (fds[POLL_CONTROL_LISTENER].revents)
+			control_accept(card);
+	}
+}
+
+void card_close(struct card *card)
+{
+	u32 i;
+
+	card_report(card, card_log_line, &card->log);
+	if (card->link.fd >= 0)
+		link_close(card);
+	engine_stop(card);
+	for (i = 0; i < card->opt.channels; i++) {
+		if (card->opt.input[i])
+			feed_close(card->opt.input[i]);
+		if (card->opt.output[i])
+			feed_close(card->opt.output[i]);
+	}
+	dma_drop(&card->dma);
+	if (card->control >= 0)
+		close(card->control);
+	close(card->stop);
+	log_fact(&card->log, "end");
+}

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Commands, a line each; the answer ends with "ok" or "error: REASON". */
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include "card.h"
+
+static void control_line(void *ctx, const char *text)
+{
+	struct card *card = ctx;
+	char line[512];
+	int len;
+
+	len = snprintf(line, sizeof(line), "%s\n", text);
+	len = min_t(int, len, sizeof(line) - 1);
+	/* Who does not read the answers misses them. */
+	if (send(card->control, line, len, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
+		return;
+}
+
+static bool control_fault(struct card *card, const char *spec, char *error, size_t size)
+{
+	if (!strcmp(spec, "none")) {
+		faults_clear(&card->faults);
+		return true;
+	}
+	return faults_set(&card->faults, spec, error, size);
+}
+
+static bool control_rewind(struct card *card, const char *which, char *error, size_t size)
+{
+	char *end;
+	unsigned long i = strtoul(which, &end, 10);
+
+	if (end == which || *end || i >= card->opt.channels || !card->opt.input[i] ||
+	    !feed_rewind(card->opt.input[i])) {
+		snprintf(error, size, "no regular file is connected to input %s", which);
+		return false;
+	}
+	engine_kick(card);
+	return true;
+}
+
+static bool control_do(struct card *card, const char *command, char *error, size_t size)
+{
+	if (!strcmp(command, "die"))
+		_exit(1);
+	if (!strcmp(command, "gone"))
+		card_set_mode(card, ENGINE_GONE);
+	else if (!strcmp(command, "stuck"))
+		card_set_mode(card, ENGINE_STUCK);
+	else if (!strcmp(command, "back"))
+		card_set_mode(card, ENGINE_RUNS);
+	else if (!strcmp(command, "report"))
+		card_report(card, control_line, card);
+	else if (!strncmp(command, "rewind ", 7))
+		return control_rewind(card, command + 7, error, size);
+	else if (!strncmp(command, "fault ", 6))
+		return control_fault(card, command + 6, error, size);
+	else
+		return snprintf(error, size, "no such command: %.80s; try gone, back, stuck, die, "
+				"report, rewind CHANNEL, fault KIND[:CHANNEL]=RATE, fault none", command) < 0;
+	return true;
+}
+
+static void control_command(struct card *card, const char *command)
+{
+	char error[256] = "error: ";
+
+	log_fact(&card->log, "command text=\"%s\"", command);
+	if (control_do(card, command, error + 7, sizeof(error) - 7))
+		control_line(card, "ok");
+	else
+		control_line(card, error);
+}
+
+void control_accept(struct card *card)
+{
+	int fd = accept4(card->control_listener, NULL, NULL, SOCK_CLOEXEC);
+
+	if (fd < 0)
+		return;
+	/* The latest one has the say. */
+	if (card->control >= 0)
+		close(card->control);
+	card->control = fd;
+	card->command_len = 0;
+}
+
+void control_receive(struct card *card)
+{
+	char *end;
+	ssize_t n = recv(card->control, card->command + card->command_len,
+			 sizeof(card->command) - card->command_len, MSG_DONTWAIT);
+
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n <= 0) {
+		close(card->control);
+		card->control = -1;
+		return;
+	}
+	card->command_len += n;
+	while ((end = memchr(card->command, '\n', card->command_len))) {
+		u32 used = end + 1 - card->command;
+
+		*end = 0;
+		control_command(card, card->command);
+		card->command_len -= used;
+		memmove(card->command, card->command + used, card->command_len);
+	}
+	/* No command is that long. */
+	if (card->command_len == sizeof(card->command))
+		card->command_len = 0;
+}

@@ -1,0 +1,402 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The engine: runs the card model, and with it all DMA.
+ *
+ * Register writes go through a queue, in order: they may make the card do DMA,
+ * and by messages that takes a client that is not waiting for an access. Only
+ * doorbells that find the queue empty go straight to the model.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <time.h>
+#include "card.h"
+
+/* The window in which a fault writes to memory that is not the card's any more. */
+#define ENGINE_LATE_MIN		NSEC_PER_MSEC
+#define ENGINE_LATE_MAX		(10 * NSEC_PER_MSEC)
+/* What a read waits for a write before it, s: for ever, unless there is a bug. */
+#define ENGINE_PATIENCE		2
+
+static struct engine *engine_of(void *ctx)
+{
+	return &((struct card *)ctx)->engine;
+}
+
+/* Services for the model */
+
+static bool engine_dma_read(void *ctx, u64 addr, void *buf, u32 len)
+{
+	return dma_read(&((struct card *)ctx)->dma, addr, buf, len);
+}
+
+static bool engine_dma_write(void *ctx, u64 addr, const void *buf, u32 len)
+{
+	return dma_write(&((struct card *)ctx)->dma, addr, buf, len);
+}
+
+static bool engine_dma_publish(void *ctx, u64 addr, __le32 word)
+{
+	return dma_publish(&((struct card *)ctx)->dma, addr, word);
+}
+
+static void engine_raise(void *ctx, unsigned int vector)
+{
+	struct card *card = ctx;
+
+	if (READ_ONCE(card->engine.mode) == ENGINE_GONE)
+		return;
+	if (fault_strikes(&card->faults, FAULT_LOST_IRQ, vector))
+		log_fact(&card->log, "fault kind=lost-irq vector=%u", vector);
+	else
+		irqs_raise(&card->irqs, vector);
+}
+
+static u64 engine_now(void *ctx)
+{
+	(void)ctx;
+	return card_time();
+}
+
+static const struct daq_model_host engine_host = {
+	.read		= engine_dma_read,
+	.write		= engine_dma_write,
+	.publish	= engine_dma_publish,
+	.raise		= engine_raise,
+	.now		= engine_now,
+};
+
+/* Registers: the engine's side. The lock is not held, but windows are. */
+
+static bool engine_stops_dma(const struct daq_model *m, const struct engine_op *op)
+{
+	u32 i = op->reg / DAQ_REG_PAGE_SIZE - 1;
+
+	if (op->reg == DAQ_REG_CTRL)
+		return op->val & DAQ_CTRL_RESET;
+	return op->reg >= DAQ_REG_CHAN(0) && i < m->channels &&
+	       op->reg == DAQ_REG_QUEUE(i) + DAQ_QUEUE_CTRL && m->queue[i].ctrl & ~op->val;
+}
+
+/* Memory that the driver is about to have back may be written to once more. */
+static void engine_plan_late_dma(struct card *card, u32 reg)
+{
+	struct engine *e = &card->engine;
+	u32 i = reg == DAQ_REG_CTRL ? 0 : reg / DAQ_REG_PAGE_SIZE - 1;
+
+	if (!e->last_addr[i] || !fault_strikes(&card->faults, FAULT_LATE_DMA, i))
+		return;
+	e->late = e->last_addr[i];
+	e->late_due = card_time() + ENGINE_LATE_MIN +
+		      fault_random(&card->faults) % (ENGINE_LATE_MAX - ENGINE_LATE_MIN);
+}
+
+static void engine_do_late_dma(struct card *card)
+{
+	struct engine *e = &card->engine;
+	u8 rubbish[64];
+	bool ok;
+
+	memset(rubbish, 0xdb, sizeof(rubbish));
+	ok = dma_write(&card->dma, e->late, rubbish, sizeof(rubbish));
+	log_fact(&card->log, "fault kind=late-dma refused=%d", !ok);
+	e->late = 0;
+}
+
+static void engine_log_reset(struct card *card, const char *why)
+{
+	card_log_channels(card);
+	log_fact(&card->log, "reset kind=%s", why);
+}
+
+static void engine_apply(struct card *card, const struct engine_op *op)
+{
+	struct daq_model *m = &card->engine.model;
+	bool stops = engine_stops_dma(m, op);
+
+	if (op->reg == DAQ_REG_CTRL && (op->val & DAQ_CTRL_RESET))
+		engine_log_reset(card, "register");
+	if (!daq_model_doorbell(m, op->reg, op->val))
+		daq_model_write(m, op->reg, op->val);
+	if (stops)
+		engine_plan_late_dma(card, op->reg);
+}
+
+/* The thread */
+
+static bool engine_has_op(const struct engine *e)
+{
+	return e->mode == ENGINE_RUNS && e->head != e->tail;
+}
+
+static void engine_power_on(struct card *card)
+{
+	struct engine *e = &card->engine;
+
+	daq_model_init(&e->model, &engine_host, card, card->opt.channels, card->opt.caps);
+	memset(e->last_addr, 0, sizeof(e->last_addr));
+	e->late = 0;
+}
+
+/* Do what was asked for, in order; the lock is held. */
+static void engine_do_ops(struct card *card)
+{
+	struct engine *e = &card->engine;
+
+	if (e->reset) {
+		engine_power_on(card);
+		e->tail = e->head;
+		e->reset = false;
+	}
+	while (engine_has_op(e)) {
+		struct engine_op op = e->op[e->tail % ENGINE_OPS];
+
+		pthread_mutex_unlock(&e->lock);
+		pthread_rwlock_rdlock(&card->dma.lock);
+		engine_apply(card, &op);
+		pthread_rwlock_unlock(&card->dma.lock);
+		pthread_mutex_lock(&e->lock);
+		/* A reset in the meantime has dropped it already. */
+		if (!e->reset)
+			e->tail++;
+	}
+	pthread_cond_broadcast(&e->idle);
+}
+
+/* Return: when the next thing is due, ns. */
+static u64 engine_step(struct card *card)
+{
+	struct engine *e = &card->engine;
+	u64 next;
+
+	pthread_rwlock_rdlock(&card->dma.lock);
+	next = daq_model_step(&e->model);
+	if (e->late && e->late_due <= card_time())
+		engine_do_late_dma(card);
+	pthread_rwlock_unlock(&card->dma.lock);
+	return e->late ? min(next, e->late_due) : next;
+}
+
+/* Sleep until @next, or a kick; the lock is held. */
+static void engine_sleep(struct engine *e, u64 next)
+{
+	struct timespec until = {
+		.tv_sec = next / NSEC_PER_SEC, .tv_nsec = next % NSEC_PER_SEC,
+	};
+
+	while (!e->kicked && !e->stop) {
+		if (next == U64_MAX)
+			pthread_cond_wait(&e->wake, &e->lock);
+		else if (pthread_cond_timedwait(&e->wake, &e->lock, &until) == ETIMEDOUT)
+			break;
+	}
+}
+
+static void *engine_run(void *arg)
+{
+	struct card *card = arg;
+	struct engine *e = &card->engine;
+	u64 next;
+
+	/* Samples are due to the microsecond. */
+	prctl(PR_SET_TIMERSLACK, 1);
+	pthread_mutex_lock(&e->lock);
+	while (!e->stop) {
+		e->kicked = false;
+		engine_do_ops(card);
+		next = U64_MAX;
+		if (e->mode == ENGINE_RUNS) {
+			pthread_mutex_unlock(&e->lock);
+			next = engine_step(card);
+			pthread_mutex_lock(&e->lock);
+		}
+		if (next > card_time())
+			engine_sleep(e, next);
+	}
+	pthread_mutex_unlock(&e->lock);
+	return NULL;
+}
+
+/* Registers: the main thread's side */
+
+static bool engine_is_doorbell(u32 reg)
+{
+	u32 off = reg % DAQ_REG_PAGE_SIZE;
+
+	if (reg < DAQ_REG_CHAN(0))
+		return reg == DAQ_REG_KICK || reg == DAQ_REG_KICK + 4;
+	off -= DAQ_REG_QUEUE(0) - DAQ_REG_CHAN(0);
+	return off == DAQ_QUEUE_RX_PROD || off == DAQ_QUEUE_TX_PROD || off == DAQ_QUEUE_IRQ_ARM;
+}
+
+static void engine_wake(struct engine *e)
+{
+	e->kicked = true;
+	pthread_cond_signal(&e->wake);
+}
+
+void engine_kick(struct card *card)
+{
+	struct engine *e = &card->engine;
+
+	pthread_mutex_lock(&e->lock);
+	engine_wake(e);
+	pthread_mutex_unlock(&e->lock);
+}
+
+/* Wait until at most @left writes are left, if it can be waited for. */
+static void engine_wait(struct engine *e, u32 left)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += ENGINE_PATIENCE;
+	while (e->head - e->tail > left && e->mode == ENGINE_RUNS && !e->in_message)
+		if (pthread_cond_timedwait(&e->idle, &e->lock, &until) == ETIMEDOUT)
+			break;
+}
+
+static void engine_queue(struct card *card, u32 reg, u32 val)
+{
+	struct engine *e = &card->engine;
+
+	engine_wait(e, ENGINE_OPS - 1);
+	if (e->head - e->tail == ENGINE_OPS) {
+		log_fact(&card->log, "write_lost register=0x%x", reg);
+		return;
+	}
+	e->op[e->head++ % ENGINE_OPS] = (struct engine_op){ .reg = reg, .val = val };
+	engine_wake(e);
+}
+
+/* The driver writes a register. */
+void engine_write(struct card *card, u32 reg, u32 val)
+{
+	struct engine *e = &card->engine;
+
+	pthread_mutex_lock(&e->lock);
+	if (engine_is_doorbell(reg) && e->head == e->tail && !e->reset) {
+		if (daq_model_doorbell(&e->model, reg, val))
+			engine_wake(e);
+	} else {
+		engine_queue(card, reg, val);
+	}
+	pthread_mutex_unlock(&e->lock);
+}
+
+/*
+ * What a register reads for which a write is under way, because the engine waits
+ * for DMA or is stuck: that DMA is what BUSY tells of, and RESET.
+ */
+static u32 engine_read_early(struct engine *e, u32 reg)
+{
+	u32 val = daq_model_read(&e->model, reg);
+	u32 i;
+
+	for (i = e->tail; i != e->head; i++) {
+		const struct engine_op *op = &e->op[i % ENGINE_OPS];
+
+		if (reg == DAQ_REG_CTRL && op->reg == reg)
+			val |= op->val & DAQ_CTRL_RESET;
+		else if (op->reg + DAQ_QUEUE_BUSY == reg + DAQ_QUEUE_CTRL && reg >= DAQ_REG_CHAN(0) &&
+			 op->reg % 0x1000 == DAQ_REG_QUEUE(0) - DAQ_REG_CHAN(0))
+			val |= daq_model_read(&e->model, op->reg) & ~op->val;
+	}
+	return val;
+}
+
+static u32 engine_stick_ready(struct card *card, u32 reg, u32 val)
+{
+	u32 first = reg == DAQ_REG_READY ? 0 : 32;
+	u32 i;
+
+	for (i = first; i < min(card->opt.channels, first + 32); i++)
+		if (fault_strikes(&card->faults, FAULT_STUCK_READY, i))
+			val |= 1u << (i - first);
+	return val;
+}
+
+/* The driver reads a register, behind all that it has written. */
+u32 engine_read(struct card *card, u32 reg)
+{
+	struct engine *e = &card->engine;
+	u32 val;
+
+	pthread_mutex_lock(&e->lock);
+	engine_wait(e, 0);
+	val = e->head == e->tail ? daq_model_read(&e->model, reg) : engine_read_early(e, reg);
+	pthread_mutex_unlock(&e->lock);
+	if (reg == DAQ_REG_READY || reg == DAQ_REG_READY + 4)
+		val = engine_stick_ready(card, reg, val);
+	return val;
+}
+
+/* Power the model on again; no DMA of before is left when it returns. */
+void engine_reset(struct card *card, const char *why)
+{
+	struct engine *e = &card->engine;
+
+	engine_log_reset(card, why);
+	pthread_mutex_lock(&e->lock);
+	e->reset = true;
+	engine_wake(e);
+	while (e->reset)
+		pthread_cond_wait(&e->idle, &e->lock);
+	pthread_mutex_unlock(&e->lock);
+}
+
+void engine_set_mode(struct card *card, enum engine_mode mode)
+{
+	struct engine *e = &card->engine;
+
+	pthread_mutex_lock(&e->lock);
+	WRITE_ONCE(e->mode, mode);
+	engine_wake(e);
+	pthread_mutex_unlock(&e->lock);
+}
+
+void engine_begin_message(struct card *card)
+{
+	struct engine *e = engine_of(card);
+
+	pthread_mutex_lock(&e->lock);
+	e->in_message = true;
+	pthread_cond_broadcast(&e->idle);
+	pthread_mutex_unlock(&e->lock);
+}
+
+void engine_end_message(struct card *card)
+{
+	struct engine *e = engine_of(card);
+
+	pthread_mutex_lock(&e->lock);
+	e->in_message = false;
+	pthread_mutex_unlock(&e->lock);
+}
+
+/* Return: 0 or a positive errno. */
+int engine_start(struct card *card)
+{
+	struct engine *e = &card->engine;
+	pthread_condattr_t attr;
+
+	pthread_mutex_init(&e->lock, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&e->wake, &attr);
+	pthread_cond_init(&e->idle, &attr);
+	pthread_condattr_destroy(&attr);
+	engine_power_on(card);
+	return pthread_create(&e->thread, NULL, engine_run, card);
+}
+
+void engine_stop(struct card *card)
+{
+	struct engine *e = &card->engine;
+
+	pthread_mutex_lock(&e->lock);
+	e->stop = true;
+	engine_wake(e);
+	pthread_mutex_unlock(&e->lock);
+	pthread_join(e->thread, NULL);
+}
