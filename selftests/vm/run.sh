@@ -28,6 +28,11 @@
 #               system of chroot.sh, so files go by names such as /repo/build/s:
 #               -device {"driver":"vfio-user-pci","socket":{"type":"unix",\
 #               "path":"/repo/build/s"}}
+#   VM_CARDS    options of daq-card, for each emulated card one after a semicolon:
+#               "--channels 4; --personality kicked"; " " is a card as it is.
+#               Files go by names as for VM_QEMU.  Its log is cardN.log in the
+#               run's folder, and the guest has its control socket as
+#               /dev/virtio-ports/cardN.
 #   VM_TIMEOUT  seconds the guest may take (default: 600)
 #   VM_ACCEL    kvm or tcg (default: kvm where it can really run a guest)
 #   DAQ_CACHE   see rootfs.sh
@@ -343,10 +348,62 @@ verdict() {
 	[ "$healthy" -eq 1 ] || die "command succeeded, but see the console above"
 }
 
+# One process for each card of VM_CARDS, in a root of its own as QEMU is.
+start_cards() {
+	local folder=/repo/${run#"$repo/"} cards options i
+
+	IFS=';' read -ra cards <<<"${VM_CARDS-}"
+	for i in "${!cards[@]}"; do
+		read -ra options <<<"${cards[i]}"
+		start "/repo/build/vm/$version/selftests/daq-card" \
+			--socket "$folder/card$i" --control "$folder/card$i.control" \
+			--log "$folder/card$i.log" "${options[@]}" >&2
+		card_jobs+=("$job")
+		wait_for_card "$i"
+		job=
+		add_card "$i" "$folder"
+	done
+}
+
+# Until card $1, the latest job, can be connected to.
+wait_for_card() {
+	local deadline=$((SECONDS + 20))
+
+	until [ -S "$run/card$1.control" ]; do
+		kill -0 "$job" 2>/dev/null || die "card $1 did not start"
+		[ "$SECONDS" -lt "$deadline" ] || die "card $1 does not listen"
+		sleep 0.05
+	done
+}
+
+# add_card NUMBER FOLDER
+add_card() {
+	qemu+=(-device "pcie-root-port,id=slot$1,chassis=$(($1 + 1)),slot=$(($1 + 1))"
+		-device "{\"driver\":\"vfio-user-pci\",\"id\":\"card$1\",\"bus\":\"slot$1\",\
+\"socket\":{\"type\":\"unix\",\"path\":\"$2/card$1\"}}"
+		-chardev "socket,id=control$1,path=$2/card$1.control"
+		-device "virtserialport,chardev=control$1,name=card$1")
+}
+
+# The card is the child of the job, which would not pass the signal on; it has
+# something to write to its log.
+stop_cards() {
+	local job child
+
+	for job in "${card_jobs[@]}"; do
+		read -r child <"/proc/$job/task/$job/children"
+		kill -TERM "$child"
+		timeout 10 tail --pid="$child" -f /dev/null || kill -KILL "$job"
+		wait "$job"
+	done
+	card_jobs=()
+} 2>/dev/null
+
 # Leaves the exit status alone.
 clean_up() {
 	set +e
 	trap - ERR
+	stop_cards
 	# Its death takes the whole guest with it; see chroot.sh.
 	[ -z "${job-}" ] || stop
 	[ -z "${run-}" ] || rm -f "$run/initrd" "$run/output"
@@ -356,6 +413,7 @@ clean_up() {
 
 main() {
 	local status=0
+	card_jobs=()
 
 	case ${1-} in
 	'' | -h | --help)
@@ -380,12 +438,14 @@ main() {
 	printf '%s\n' "$1" >"$run/command"
 	kernel_arguments
 	qemu_arguments
+	start_cards
 	say "kernel $version, $accel, ${VM_CPUS:-2} CPUs, ${VM_MEM:-4G}"
 	if [ -n "${tty-}" ]; then
 		run_shell || status=$?
 	else
 		run_guest || status=$?
 	fi
+	stop_cards || :
 	verdict "$status"
 }
 
