@@ -171,6 +171,9 @@ static u64 readable(const struct row *row)
 {
 	if (!strcmp(row->page, "REG") && !strcmp(row->name, "CTRL"))
 		return 0;
+	/* There are no rings to start with. */
+	if (!strcmp(row->page, "QUEUE") && !strcmp(row->name, "CTRL"))
+		return 0;
 	if (!strcmp(row->name, "EVENT_MASK"))
 		return DAQ_EVENT_DMA_ERROR;
 	return row->bits == 64 ? U64_MAX : UINT32_MAX;

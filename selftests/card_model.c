@@ -713,6 +713,50 @@ static void test_registers(void)
 	ktap_ok(!memcmp(&before, &model, sizeof(model)), "registers: and ignores writes");
 }
 
+/* A driver that does not keep to the limits harms only itself. */
+static void test_limits(void)
+{
+	static const u32 sizes[] = { 0, 1, 63, 65, 100, 16384, 0x80000000, 0xffffffff };
+	u32 i, started = 0;
+
+	power_on(2);
+	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
+		set_queue(0, DAQ_QUEUE_CTRL, 0);
+		set_queue(0, DAQ_QUEUE_RX_SIZE, sizes[i]);
+		set_queue(0, DAQ_QUEUE_TX_SIZE, sizes[i]);
+		set_queue(0, DAQ_QUEUE_CTRL, DAQ_QUEUE_CTRL_RX | DAQ_QUEUE_CTRL_TX);
+		started += daq_model_read(&model, DAQ_REG_QUEUE(0) + DAQ_QUEUE_CTRL);
+	}
+	ktap_eq(started, 0, "limits: no queue starts with a ring that cannot be");
+	start_queue(0);
+	set_queue(0, DAQ_QUEUE_RX_HEAD_LEN, 63);
+	set_queue(0, DAQ_QUEUE_RX_BUF, 0);
+	set_queue(0, DAQ_QUEUE_RX_SIZE, 0);
+	ktap_ok(daq_model_read(&model, DAQ_REG_QUEUE(0) + DAQ_QUEUE_RX_HEAD_LEN) == HEAD_LEN &&
+		daq_model_read(&model, DAQ_REG_QUEUE(0) + DAQ_QUEUE_RX_BUF) == BUF &&
+		daq_model_read(&model, DAQ_REG_QUEUE(0) + DAQ_QUEUE_RX_SIZE) == RING,
+		"limits: one that runs keeps what it can run with");
+
+	start_chan(1, DAQ_SOURCE_RAMP, 2, 1024, 1024, 0);
+	started = daq_model_read(&model, DAQ_REG_CHAN(1) + DAQ_CHAN_CTRL);
+	start_chan(1, DAQ_SOURCE_RAMP, 2, 1, 1024, 48000);
+	started += daq_model_read(&model, DAQ_REG_CHAN(1) + DAQ_CHAN_CTRL);
+	start_chan(1, DAQ_SOURCE_RAMP, 9, 1024, 1024, 48000);
+	started += daq_model_read(&model, DAQ_REG_CHAN(1) + DAQ_CHAN_CTRL);
+	start_chan(1, DAQ_SOURCE_RAMP, 2, DAQ_MAX_SEGMENT_BYTES + 2, 1 << 20, 48000);
+	started += daq_model_read(&model, DAQ_REG_CHAN(1) + DAQ_CHAN_CTRL);
+	ktap_eq(started, 0, "limits: no channel starts without time, samples or an end");
+	start_chan(1, DAQ_SOURCE_RAMP, 2, 1024, 1024, 48000);
+	set_chan(1, DAQ_CHAN_QUEUE, 2);
+	write64(DAQ_REG_CHAN(1) + DAQ_CHAN_RATE, 0);
+	set_chan(1, DAQ_CHAN_SAMPLE_BYTES, 0);
+	ktap_ok(daq_model_read(&model, DAQ_REG_CHAN(1) + DAQ_CHAN_QUEUE) == 1 &&
+		model.chan[1].rate && model.chan[1].sample_bytes == 2,
+		"limits: one that runs keeps queue, rate and samples");
+	run(NSEC_PER_SEC);
+	ktap_eq(host.outside, 0, "limits: no access outside the host's memory");
+}
+
 static void test_tail(void)
 {
 	static const u32 lens[3] = { 1024, 1024, 452 };
@@ -935,6 +979,7 @@ int main(int argc, char **argv)
 	test_notice();
 	test_hostile_output();
 	test_registers();
+	test_limits();
 	test_clock();
 	test_clock_pace();
 	test_clock_output();

@@ -7,9 +7,6 @@
 
 #include "daq.h"
 
-/* Bytes per second that no card here reaches; keeps times above 0 ns. */
-#define DAQ_MAX_BYTE_RATE	(64ULL << 30)
-
 static void daq_chan_write(struct daq_card *card, u32 channel, u32 reg, u32 val)
 {
 	card->ops->write32(card, DAQ_REG_CHAN(channel) + reg, val);

@@ -101,11 +101,15 @@
  */
 #define DAQ_QUEUE_IRQ_ARM	0x054
 
+/* Bytes per second that no card here reaches; keeps times above 0 ns. */
+#define DAQ_MAX_BYTE_RATE	(64ULL << 30)
 /* Segments that an input holds until it is kicked. */
 #define DAQ_FIFO_SEGMENTS	8
 
 #define DAQ_RING_MIN		64
 #define DAQ_RING_MAX		8192
+/* Bytes of a buffer, and at its head, at most. */
+#define DAQ_BUF_MAX		65536
 /* Most buffers of one segment: the kernel's fragment limit and the head. */
 #define DAQ_SEG_BUFS		18
 

@@ -1324,12 +1324,60 @@ static u32 *daq_lookup(struct daq_model *m, u32 reg, bool write)
 			    &m->chan[i], off, write);
 }
 
+/*
+ * What may not be: a driver that keeps to card.rst never writes it, and the card
+ * could not work with it. A channel or a direction that has it does not start.
+ */
+
+static bool daq_format_ok(const struct daq_model *m,
+			  const struct daq_model_chan *ch)
+{
+	u32 sample = ch->sample_bytes;
+
+	return ch->queue < m->channels && ch->line_bytes >= 4 &&
+	       sample && sample <= DAQ_MAX_SAMPLE_BYTES &&
+	       ch->segment_bytes >= sample &&
+	       ch->segment_bytes <= DAQ_MAX_SEGMENT_BYTES &&
+	       ch->frame_bytes >= sample &&
+	       ch->frame_bytes <= DAQ_MAX_FRAME_BYTES &&
+	       ch->rate && ch->rate <= DAQ_MAX_BYTE_RATE;
+}
+
+static bool daq_ring_ok(u32 size)
+{
+	return size >= DAQ_RING_MIN && size <= DAQ_RING_MAX &&
+	       !(size & (size - 1));
+}
+
+/* Return: the bits of @ctrl that the queue's registers allow. */
+static u32 daq_queue_can(const struct daq_model_queue *q, u32 ctrl)
+{
+	if (!daq_ring_ok(q->rx_size) ||
+	    !q->rx_buf || q->rx_buf > DAQ_BUF_MAX ||
+	    q->rx_head_len < DAQ_HDR_LEN || q->rx_head_len > DAQ_BUF_MAX)
+		ctrl &= ~DAQ_QUEUE_CTRL_RX;
+	if (!daq_ring_ok(q->tx_size))
+		ctrl &= ~DAQ_QUEUE_CTRL_TX;
+	return ctrl & (DAQ_QUEUE_CTRL_RX | DAQ_QUEUE_CTRL_TX);
+}
+
+/* Return: whether what runs can go on with the registers of page @i. */
+static bool daq_runnable(const struct daq_model *m, u32 i)
+{
+	const struct daq_model_queue *q = &m->queue[i];
+	const struct daq_model_chan *ch = &m->chan[i];
+
+	return (!daq_chan_on(ch) || daq_format_ok(m, ch)) &&
+	       daq_queue_can(q, q->ctrl) == q->ctrl;
+}
+
 /* A queue starts with empty rings and stops with everything reported. */
 static void daq_write_queue_ctrl(struct daq_model *m, struct daq_model_queue *q,
 				 u32 val)
 {
-	u32 on = val & ~q->ctrl;
-	u32 off = ~val & q->ctrl;
+	u32 ctrl = daq_queue_can(q, val);
+	u32 on = ctrl & ~q->ctrl;
+	u32 off = ~ctrl & q->ctrl;
 
 	if (on & DAQ_QUEUE_CTRL_RX) {
 		q->rx_prod = 0;
@@ -1362,6 +1410,8 @@ static void daq_write_queue_ctrl(struct daq_model *m, struct daq_model_queue *q,
 static void daq_write_chan_ctrl(struct daq_model *m, struct daq_model_chan *ch,
 				u32 val)
 {
+	if (!daq_format_ok(m, ch))
+		val &= ~DAQ_CHAN_CTRL_ENABLE;
 	if (val & ~ch->ctrl & DAQ_CHAN_CTRL_ENABLE) {
 		ch->start = daq_now(m);
 		ch->start_frac = 0;
@@ -1385,7 +1435,8 @@ static void daq_write_chan_ctrl(struct daq_model *m, struct daq_model_chan *ch,
 static void daq_write_chan_queue(struct daq_model *m, struct daq_model_chan *ch,
 				 u32 val)
 {
-	daq_report_rx(m, &m->queue[ch->queue]);
+	if (ch->queue < m->channels)
+		daq_report_rx(m, &m->queue[ch->queue]);
 	ch->queue = val;
 }
 
@@ -1581,11 +1632,13 @@ void daq_model_write(struct daq_model *m, u32 reg, u32 val)
 {
 	u32 i = reg / DAQ_REG_PAGE_SIZE - 1;
 	u32 *field = daq_lookup(m, reg, true);
+	u32 before;
 
 	if (reg < DAQ_REG_CHAN(0))
 		daq_write_global(m, reg, val);
 	if (!field)
 		return;
+	before = *field;
 	if (field == &m->chan[i].ctrl)
 		daq_write_chan_ctrl(m, &m->chan[i], val);
 	else if (field == &m->chan[i].queue)
@@ -1594,6 +1647,8 @@ void daq_model_write(struct daq_model *m, u32 reg, u32 val)
 		daq_write_queue_ctrl(m, &m->queue[i], val);
 	else
 		*field = val;
+	if (!daq_runnable(m, i))
+		*field = before;
 }
 
 /**
