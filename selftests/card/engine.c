@@ -35,6 +35,11 @@ static bool engine_dma_write(void *ctx, u64 addr, const void *buf, u32 len)
 	return dma_write(&((struct card *)ctx)->dma, addr, buf, len);
 }
 
+static void *engine_dma_direct(void *ctx, u64 addr, u32 len)
+{
+	return dma_direct(&((struct card *)ctx)->dma, addr, len, DMA_WRITABLE);
+}
+
 static bool engine_dma_publish(void *ctx, u64 addr, __le32 word)
 {
 	return dma_publish(&((struct card *)ctx)->dma, addr, word);
@@ -61,6 +66,7 @@ static u64 engine_now(void *ctx)
 static const struct daq_model_host engine_host = {
 	.read		= engine_dma_read,
 	.write		= engine_dma_write,
+	.direct		= engine_dma_direct,
 	.publish	= engine_dma_publish,
 	.raise		= engine_raise,
 	.now		= engine_now,

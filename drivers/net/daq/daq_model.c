@@ -216,9 +216,23 @@ static void daq_moderate_rx(struct daq_model *m, struct daq_model_queue *q,
 		daq_report_rx(m, q);
 }
 
+/* Return: host memory to write to, without a copy on the way, or NULL. */
+static u8 *daq_direct(struct daq_model *m, const struct daq_feed *feed,
+		      u64 addr, u32 len)
+{
+	/* To read host memory, the host may have to let go of this. */
+	if (!m->host->direct || feed->queue)
+		return NULL;
+	return m->host->direct(m->ctx, addr, len);
+}
+
 static bool daq_write_data(struct daq_model *m, struct daq_model_queue *q,
 			   u64 addr, struct daq_feed *feed, u32 len)
 {
+	u8 *direct = len ? daq_direct(m, feed, addr, len) : NULL;
+
+	if (direct)
+		return feed->fill(m, feed, direct, len);
 	while (len) {
 		u32 n = min_t(u32, len, sizeof(m->page));
 

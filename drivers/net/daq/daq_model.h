@@ -23,6 +23,8 @@ struct daq_wire;
  * struct daq_model_host - services that the card needs from its surroundings
  * @read: DMA from host memory; false: the bus refused the address
  * @write: DMA to host memory; false as for @read
+ * @direct: host memory for the card to write to before it does anything else
+ *	    with the host; NULL: use @write. May be NULL itself
  * @publish: DMA write of one 32-bit word, visible after all earlier writes;
  *	     false as for @read
  * @raise: interrupt @vector; may be called from a doorbell write
@@ -33,6 +35,7 @@ struct daq_wire;
 struct daq_model_host {
 	bool (*read)(void *ctx, u64 addr, void *buf, u32 len);
 	bool (*write)(void *ctx, u64 addr, const void *buf, u32 len);
+	void *(*direct)(void *ctx, u64 addr, u32 len);
 	bool (*publish)(void *ctx, u64 addr, __le32 word);
 	void (*raise)(void *ctx, unsigned int vector);
 	u64 (*now)(void *ctx);

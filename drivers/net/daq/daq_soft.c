@@ -87,6 +87,11 @@ static bool daq_soft_write(void *ctx, u64 addr, const void *buf, u32 len)
 	return true;
 }
 
+static void *daq_soft_direct(void *ctx, u64 addr, u32 len)
+{
+	return daq_soft_memory(ctx, addr);
+}
+
 static bool daq_soft_publish(void *ctx, u64 addr, __le32 word)
 {
 	/* After the completions that it reports. */
@@ -126,6 +131,7 @@ static void daq_soft_cable(void *ctx)
 static const struct daq_model_host daq_soft_host = {
 	.read		= daq_soft_read,
 	.write		= daq_soft_write,
+	.direct		= daq_soft_direct,
 	.publish	= daq_soft_publish,
 	.raise		= daq_soft_raise,
 	.now		= daq_soft_now,
