@@ -49,6 +49,19 @@ static void *host_direct(void *ctx, u64 addr, u32 len)
 	return host.memory + (addr - BASE);
 }
 
+static enum daq_tamper host_tamper(void *ctx, u32 channel, u64 addr, struct daq_rx_cmpl *cmpl)
+{
+	enum daq_tamper tamper = host.tamper;
+
+	(void)ctx;
+	if (tamper != DAQ_TAMPER_NONE) {
+		host.tampered = addr;
+		cmpl->reserved = cpu_to_le64(channel + 1);
+	}
+	host.tamper = DAQ_TAMPER_NONE;
+	return tamper;
+}
+
 static bool host_publish(void *ctx, u64 addr, __le32 word)
 {
 	return host_write(ctx, addr, &word, sizeof(word));
@@ -75,7 +88,8 @@ static void host_cable(void *ctx)
 
 const struct daq_model_host card_services = {
 	.read = host_read, .write = host_write, .direct = host_direct,
-	.publish = host_publish, .raise = host_raise, .now = host_now, .cable = host_cable,
+	.publish = host_publish, .tamper = host_tamper, .raise = host_raise,
+	.now = host_now, .cable = host_cable,
 };
 
 void write64(u32 reg, u64 val)
@@ -138,6 +152,7 @@ void power_on_with(u32 channels, u32 caps)
 	host.now = 1000000007;
 	host.outside = 0;
 	host.longest = 0;
+	host.tamper = DAQ_TAMPER_NONE;
 	daq_model_init(&model, &card_services, NULL, channels, caps);
 	for (q = 0; q < channels; q++)
 		start_queue(q);

@@ -38,6 +38,8 @@ struct host {
 	u64 longest;		/* access */
 	unsigned int cabled;	/* times that the far end was to look */
 	bool kicked;		/* the far end is this card: step again */
+	enum daq_tamper tamper;	/* what happens to the next completion */
+	u64 tampered;		/* address of its segment's last data */
 };
 
 extern const struct daq_model_host card_services;

@@ -713,6 +713,31 @@ static void test_registers(void)
 	ktap_ok(!memcmp(&before, &model, sizeof(model)), "registers: and ignores writes");
 }
 
+/* A card with faults, which its host chooses. */
+static void test_tamper(void)
+{
+	power_on(2);
+	post(1, RING);
+	start_chan(1, DAQ_SOURCE_COUNTER, 2, 1024, 1024, 1000000);
+	run_segments(1, 1);
+	host.tamper = DAQ_TAMPER_DROP;
+	run_segments(1, 2);
+	ktap_eq(reported(1), 2, "tamper: a completion that is dropped is not reported");
+	ktap_ok(be64toh(header(1, 1).sample) == 2 * 512 && le16toh(completion(1, 1).first) == 1,
+		"tamper: and the next segment takes its buffers");
+	ktap_ok(!(header(1, 1).flags & DAQ_HDR_F_OVERRUN) && !header(1, 1).dropped,
+		"tamper: the card knows of no loss");
+	host.tamper = DAQ_TAMPER_TWICE;
+	run_segments(1, 1);
+	ktap_eq(reported(1), 4, "tamper: one that is written twice is reported twice");
+	ktap_ok(le16toh(completion(1, 2).first) == 2 && le16toh(completion(1, 3).first) == 2 &&
+		le64toh(completion(1, 3).reserved) == 2, "tamper: as the host has changed it");
+	ktap_ok(host.tampered == buffer(1, 2) + HEAD + DAQ_HDR_LEN,
+		"tamper: the host is told where data are");
+	run_segments(1, 1);
+	ktap_eq(le16toh(completion(1, 4).first), 3, "tamper: what comes behind is as ever");
+}
+
 /* A driver that does not keep to the limits harms only itself. */
 static void test_limits(void)
 {
@@ -980,6 +1005,7 @@ int main(int argc, char **argv)
 	test_hostile_output();
 	test_registers();
 	test_limits();
+	test_tamper();
 	test_clock();
 	test_clock_pace();
 	test_clock_output();

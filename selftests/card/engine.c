@@ -52,9 +52,65 @@ static void engine_raise(void *ctx, unsigned int vector)
 	if (READ_ONCE(card->engine.mode) == ENGINE_GONE)
 		return;
 	if (fault_strikes(&card->faults, FAULT_LOST_IRQ, vector))
-		log_fact(&card->log, "fault kind=lost-irq vector=%u", vector);
+		log_fact(&card->log, "fault kind=lost-irq channel=%u", vector);
 	else
 		irqs_raise(&card->irqs, vector);
+}
+
+static void engine_log_fault(struct card *card, enum fault_kind kind, u32 channel,
+			     const struct daq_rx_cmpl *cmpl)
+{
+	log_fact(&card->log, "fault kind=%s channel=%u frame=%u timestamp=%llu", fault_name(kind),
+		 channel, le32_to_cpu(cmpl->frame),
+		 (unsigned long long)le64_to_cpu(cmpl->timestamp));
+}
+
+static void engine_flip_byte(struct card *card, u64 addr)
+{
+	u8 byte;
+
+	if (!dma_read(&card->dma, addr, &byte, 1))
+		return;
+	byte ^= 1 << fault_random(&card->faults) % 8;
+	dma_write(&card->dma, addr, &byte, 1);
+}
+
+/* A length that cannot be, or just not that of this segment. */
+static u32 engine_bad_length(struct card *card, u32 len)
+{
+	const u32 lengths[] = { 0, 1, len + 1, len - 1, 0x7fffffff, UINT32_MAX };
+
+	return lengths[fault_random(&card->faults) % ARRAY_SIZE(lengths)];
+}
+
+static enum daq_tamper engine_tamper(void *ctx, u32 channel, u64 addr, struct daq_rx_cmpl *cmpl)
+{
+	struct card *card = ctx;
+	enum daq_tamper tamper = DAQ_TAMPER_NONE;
+	struct daq_rx_cmpl was = *cmpl;
+	u32 kind;
+
+	card->engine.last_addr[channel] = addr;
+	for (kind = 0; kind < FAULT_KINDS; kind++) {
+		if (kind > FAULT_INDEX && kind != FAULT_SPURIOUS_IRQ)
+			continue;
+		if (!fault_strikes(&card->faults, kind, channel))
+			continue;
+		engine_log_fault(card, kind, channel, &was);
+		if (kind == FAULT_DROP)
+			return DAQ_TAMPER_DROP;
+		if (kind == FAULT_DUPLICATE)
+			tamper = DAQ_TAMPER_TWICE;
+		else if (kind == FAULT_CORRUPT)
+			engine_flip_byte(card, addr);
+		else if (kind == FAULT_LENGTH)
+			cmpl->len = cpu_to_le32(engine_bad_length(card, le32_to_cpu(cmpl->len)));
+		else if (kind == FAULT_INDEX)
+			cmpl->first = ~cmpl->first;
+		else
+			irqs_raise(&card->irqs, channel);
+	}
+	return tamper;
 }
 
 static u64 engine_now(void *ctx)
@@ -68,6 +124,7 @@ static const struct daq_model_host engine_host = {
 	.write		= engine_dma_write,
 	.direct		= engine_dma_direct,
 	.publish	= engine_dma_publish,
+	.tamper		= engine_tamper,
 	.raise		= engine_raise,
 	.now		= engine_now,
 };

@@ -252,6 +252,7 @@ struct daq_transfer {
 	u32 len;			/* length of @feed, bytes */
 	u32 bufs;
 	bool split;
+	u64 addr;			/* where the last of it went */
 };
 
 static u32 daq_transfer_bytes(const struct daq_transfer *t)
@@ -293,13 +294,27 @@ static bool daq_write_buffer(struct daq_model *m, struct daq_model_queue *q,
 	}
 	n = min(*len, room);
 	*len -= n;
+	t->addr = addr;
 	return daq_write_data(m, q, addr, t->feed, n);
 }
 
-static bool daq_write_completion(struct daq_model *m, struct daq_model_chan *ch,
-				 struct daq_model_queue *q,
-				 const struct daq_transfer *t, u16 flags)
+static bool daq_write_completion(struct daq_model *m, struct daq_model_queue *q,
+				 const struct daq_rx_cmpl *cmpl)
 {
+	u32 slot = q->rx_done & (q->rx_size - 1);
+
+	if (!daq_dma_write(m, q, q->rx_cmpl + sizeof(*cmpl) * slot, cmpl,
+			   sizeof(*cmpl)))
+		return false;
+	q->rx_done++;
+	return true;
+}
+
+static bool daq_complete(struct daq_model *m, struct daq_model_chan *ch,
+			 struct daq_model_queue *q,
+			 const struct daq_transfer *t, u16 flags)
+{
+	enum daq_tamper tamper = DAQ_TAMPER_NONE;
 	const struct daq_hdr *hdr = t->hdr;
 	struct daq_rx_cmpl cmpl;
 	u32 mask = q->rx_size - 1;
@@ -314,9 +329,17 @@ static bool daq_write_completion(struct daq_model *m, struct daq_model_chan *ch,
 	cmpl.bufs = cpu_to_le16(t->bufs);
 	cmpl.channel = cpu_to_le16(ch - m->chan);
 	cmpl.flags = cpu_to_le16(flags);
-	return daq_dma_write(m, q,
-			     q->rx_cmpl + sizeof(cmpl) * (q->rx_done & mask),
-			     &cmpl, sizeof(cmpl));
+	if (m->host->tamper)
+		tamper = m->host->tamper(m->ctx, ch - m->chan, t->addr, &cmpl);
+	if (tamper == DAQ_TAMPER_DROP)
+		return true;
+	if (tamper == DAQ_TAMPER_TWICE && !daq_write_completion(m, q, &cmpl))
+		return false;
+	if (!daq_write_completion(m, q, &cmpl))
+		return false;
+	q->rx_cons += t->bufs;
+	daq_moderate_rx(m, q, flags & DAQ_RX_F_EOF);
+	return true;
 }
 
 static bool daq_transfer(struct daq_model *m, struct daq_model_chan *ch,
@@ -336,12 +359,7 @@ static bool daq_transfer(struct daq_model *m, struct daq_model_chan *ch,
 		flags |= DAQ_RX_F_SPLIT;
 	if (!t->hdr || (t->hdr->flags & DAQ_HDR_F_EOF))
 		flags |= DAQ_RX_F_EOF;
-	if (!daq_write_completion(m, ch, q, t, flags))
-		return false;
-	q->rx_cons += t->bufs;
-	q->rx_done++;
-	daq_moderate_rx(m, q, flags & DAQ_RX_F_EOF);
-	return true;
+	return daq_complete(m, ch, q, t, flags);
 }
 
 /**

@@ -19,6 +19,13 @@
 
 struct daq_wire;
 
+/* What becomes of a completion. */
+enum daq_tamper {
+	DAQ_TAMPER_NONE,	/* it is written */
+	DAQ_TAMPER_DROP,	/* it is not, and its buffers are used again */
+	DAQ_TAMPER_TWICE,	/* it is written twice */
+};
+
 /**
  * struct daq_model_host - services that the card needs from its surroundings
  * @read: DMA from host memory; false: the bus refused the address
@@ -27,6 +34,8 @@ struct daq_wire;
  *	    with the host; NULL: use @write. May be NULL itself
  * @publish: DMA write of one 32-bit word, visible after all earlier writes;
  *	     false as for @read
+ * @tamper: have the card be faulty: told of each completion, which it may change,
+ *	    and of the address of the last data; NULL: the card has no faults
  * @raise: interrupt @vector; may be called from a doorbell write
  * @now: the card's oscillator: ns that never go back; no register sets them
  * @cable: the card at the far end has something to look at; only for a card
@@ -37,6 +46,8 @@ struct daq_model_host {
 	bool (*write)(void *ctx, u64 addr, const void *buf, u32 len);
 	void *(*direct)(void *ctx, u64 addr, u32 len);
 	bool (*publish)(void *ctx, u64 addr, __le32 word);
+	enum daq_tamper (*tamper)(void *ctx, u32 channel, u64 addr,
+				  struct daq_rx_cmpl *cmpl);
 	void (*raise)(void *ctx, unsigned int vector);
 	u64 (*now)(void *ctx);
 	void (*cable)(void *ctx);
