@@ -20,6 +20,7 @@ static const char *const source_names[] = {
 	[DAQ_SOURCE_BARS] = "bars",
 	[DAQ_SOURCE_LOOPBACK] = "loopback",
 	[DAQ_SOURCE_CABLE] = "cable",
+	[DAQ_SOURCE_EXTERNAL] = "external",
 };
 
 static const char *const personality_names[] = {

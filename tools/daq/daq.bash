@@ -21,7 +21,7 @@ _daq() {
 	fi
 	case $prev in
 	--source | -s)
-		mapfile -t COMPREPLY < <(compgen -W "none counter ramp sine bars loopback cable" -- "$cur")
+		mapfile -t COMPREPLY < <(compgen -W "none counter ramp sine bars loopback cable external" -- "$cur")
 		return
 		;;
 	--personality | -p)

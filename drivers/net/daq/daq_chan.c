@@ -127,6 +127,16 @@ static int daq_check_format(struct daq_card *card, const struct daq_format *f,
 		NL_SET_ERR_MSG_FMT(extack, "no such source: %u", f->source);
 		return -EINVAL;
 	}
+	if (f->source == DAQ_SOURCE_EXTERNAL && card->ops->set_cable) {
+		NL_SET_ERR_MSG(extack,
+			       "nothing can be connected to a software card but a cable");
+		return -EINVAL;
+	}
+	if (f->source == DAQ_SOURCE_CABLE && !card->ops->set_cable) {
+		NL_SET_ERR_MSG(extack,
+			       "cables are for software cards: this one has source external");
+		return -EINVAL;
+	}
 	if (f->loop_from >= card->channels) {
 		NL_SET_ERR_MSG_FMT(extack, "no such channel to loop back: %u (%s has 0-%u)",
 				   f->loop_from, card->netdev->name,

@@ -79,6 +79,7 @@ enum daq_source {
 	DAQ_SOURCE_BARS,	/* YUYV 4:2:2 colour bars that move with the frame number */
 	DAQ_SOURCE_LOOPBACK,	/* what an output channel plays */
 	DAQ_SOURCE_CABLE,	/* what the card at the far end of the cable plays */
+	DAQ_SOURCE_EXTERNAL,	/* what is connected to the input of a real card */
 	__DAQ_SOURCE_MAX,
 	DAQ_SOURCE_MAX = __DAQ_SOURCE_MAX - 1
 };
