@@ -86,10 +86,66 @@ static void host_cable(void *ctx)
 	host.kicked = true;
 }
 
+static u32 outside_peek(void *ctx, u32 channel, u64 pos, u32 len, bool *last)
+{
+	u64 have = host.attached.there - min(pos, host.attached.there);
+
+	(void)ctx;
+	(void)channel;
+	*last = host.attached.ended && have <= len;
+	return have > len ? len : *last ? have : 0;
+}
+
+static void outside_pull(void *ctx, u32 channel, u64 pos, void *buf, u32 len)
+{
+	u32 i;
+
+	(void)ctx;
+	(void)channel;
+	host.attached.early += pos < host.attached.released ||
+			      pos + len > host.attached.there;
+	for (i = 0; i < len; i++)
+		((u8 *)buf)[i] = outside_byte(pos + i);
+}
+
+static void outside_release(void *ctx, u32 channel, u64 pos)
+{
+	(void)ctx;
+	(void)channel;
+	host.attached.released = pos;
+}
+
+static bool outside_room(void *ctx, u32 channel, u32 len)
+{
+	(void)ctx;
+	(void)channel;
+	(void)len;
+	if (!host.attached.full)
+		return true;
+	host.attached.full--;
+	return false;
+}
+
+static void outside_push(void *ctx, u32 channel, const void *buf, u32 len)
+{
+	struct attached *attached = &host.attached;
+
+	(void)ctx;
+	(void)channel;
+	if (len > sizeof(attached->played) - attached->length)
+		return;
+	memcpy(attached->played + attached->length, buf, len);
+	attached->length += len;
+}
+
+static const struct daq_model_outside outside = {
+	outside_peek, outside_pull, outside_release, outside_room, outside_push,
+};
+
 const struct daq_model_host card_services = {
 	.read = host_read, .write = host_write, .direct = host_direct,
 	.publish = host_publish, .tamper = host_tamper, .raise = host_raise,
-	.now = host_now, .cable = host_cable,
+	.now = host_now, .cable = host_cable, .outside = &outside,
 };
 
 void write64(u32 reg, u64 val)
@@ -152,6 +208,7 @@ void power_on_with(u32 channels, u32 caps)
 	host.now = 1000000007;
 	host.outside = 0;
 	host.longest = 0;
+	memset(&host.attached, 0, sizeof(host.attached));
 	host.tamper = DAQ_TAMPER_NONE;
 	daq_model_init(&model, &card_services, NULL, channels, caps);
 	for (q = 0; q < channels; q++)

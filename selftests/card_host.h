@@ -30,6 +30,17 @@
 #define TX_DATA		BUFS(QUEUES)
 #define MEMORY		(TX_DATA + 0x100000 - BASE)
 
+/* What is connected to every channel, and what of it has been used. */
+struct attached {
+	u64 there;		/* bytes that inputs have so far */
+	bool ended;		/* and there will be no more */
+	u64 released;		/* bytes that nobody needs any more */
+	unsigned int early;	/* times that the card took what was not there */
+	unsigned int full;	/* times more that outputs take nothing */
+	u8 played[65536];
+	u32 length;		/* of it */
+};
+
 struct host {
 	u8 *memory;
 	u64 now;
@@ -39,6 +50,7 @@ struct host {
 	unsigned int cabled;	/* times that the far end was to look */
 	bool kicked;		/* the far end is this card: step again */
 	enum daq_tamper tamper;	/* what happens to the next completion */
+	struct attached attached;
 	u64 tampered;		/* address of its segment's last data */
 };
 
@@ -47,6 +59,12 @@ extern struct host host;
 extern struct daq_model model;
 extern u32 posted[QUEUES];
 extern u32 sent[QUEUES];
+
+/* What an input has at a place. */
+static inline u8 outside_byte(u64 pos)
+{
+	return pos * 7 + pos / 256;
+}
 
 u8 *memory_at(u64 addr, u64 len);
 bool host_read(void *ctx, u64 addr, void *buf, u32 len);

@@ -119,6 +119,49 @@ static u64 engine_now(void *ctx)
 	return card_time();
 }
 
+static u32 engine_peek(void *ctx, u32 channel, u64 pos, u32 len, bool *last)
+{
+	struct feed *feed = ((struct card *)ctx)->opt.input[channel];
+
+	return feed ? feed_peek(feed, pos, len, last) : 0;
+}
+
+static void engine_pull(void *ctx, u32 channel, u64 pos, void *buf, u32 len)
+{
+	feed_pull(((struct card *)ctx)->opt.input[channel], pos, buf, len);
+}
+
+static void engine_release(void *ctx, u32 channel, u64 pos)
+{
+	struct feed *feed = ((struct card *)ctx)->opt.input[channel];
+
+	if (feed)
+		feed_release(feed, pos);
+}
+
+static bool engine_room(void *ctx, u32 channel, u32 len)
+{
+	struct feed *feed = ((struct card *)ctx)->opt.output[channel];
+
+	return !feed || feed_has_room(feed, len);
+}
+
+static void engine_push(void *ctx, u32 channel, const void *buf, u32 len)
+{
+	struct feed *feed = ((struct card *)ctx)->opt.output[channel];
+
+	if (feed)
+		feed_push(feed, buf, len);
+}
+
+static const struct daq_model_outside engine_outside = {
+	.peek		= engine_peek,
+	.pull		= engine_pull,
+	.release	= engine_release,
+	.room		= engine_room,
+	.push		= engine_push,
+};
+
 static const struct daq_model_host engine_host = {
 	.read		= engine_dma_read,
 	.write		= engine_dma_write,
@@ -127,6 +170,7 @@ static const struct daq_model_host engine_host = {
 	.tamper		= engine_tamper,
 	.raise		= engine_raise,
 	.now		= engine_now,
+	.outside	= &engine_outside,
 };
 
 /* Registers: the engine's side. The lock is not held, but windows are. */

@@ -411,7 +411,6 @@ bool feed_has_room(struct feed *feed, u32 len)
 
 	pthread_mutex_lock(&feed->lock);
 	room = feed->broken || feed->size - (feed->head - feed->tail) >= len;
-	feed->starved = !room;
 	pthread_mutex_unlock(&feed->lock);
 	return room;
 }

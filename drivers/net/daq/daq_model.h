@@ -27,6 +27,27 @@ enum daq_tamper {
 };
 
 /**
+ * struct daq_model_outside - what is connected to a card
+ * @peek: how many of the next @len bytes from @pos of an input there are: all;
+ *	  fewer at the end; or 0, and then the host takes a step when there are
+ *	  more. *@last: nothing follows them
+ * @pull: get bytes that @peek promised
+ * @release: nothing before @pos will be asked for any more
+ * @room: whether an output takes a packet of @len bytes now; else it is asked
+ *	  again after DAQ_ROOM_DELAY
+ * @push: a piece of what an output plays
+ *
+ * A position counts bytes since the card was reset.
+ */
+struct daq_model_outside {
+	u32 (*peek)(void *ctx, u32 channel, u64 pos, u32 len, bool *last);
+	void (*pull)(void *ctx, u32 channel, u64 pos, void *buf, u32 len);
+	void (*release)(void *ctx, u32 channel, u64 pos);
+	bool (*room)(void *ctx, u32 channel, u32 len);
+	void (*push)(void *ctx, u32 channel, const void *buf, u32 len);
+};
+
+/**
  * struct daq_model_host - services that the card needs from its surroundings
  * @read: DMA from host memory; false: the bus refused the address
  * @write: DMA to host memory; false as for @read
@@ -40,6 +61,7 @@ enum daq_tamper {
  * @now: the card's oscillator: ns that never go back; no register sets them
  * @cable: the card at the far end has something to look at; only for a card
  *	   with a cable
+ * @outside: what is connected; NULL: nothing
  */
 struct daq_model_host {
 	bool (*read)(void *ctx, u64 addr, void *buf, u32 len);
@@ -51,6 +73,7 @@ struct daq_model_host {
 	void (*raise)(void *ctx, unsigned int vector);
 	u64 (*now)(void *ctx);
 	void (*cable)(void *ctx);
+	const struct daq_model_outside *outside;
 };
 
 /**
@@ -117,6 +140,7 @@ struct daq_model_fifo {
 	u32 head;	/* put in */
 	u32 tail;	/* taken out */
 	bool overrun;	/* lost since the last one that was put in */
+	bool ended;	/* and the last segment of all was among them */
 };
 
 /* One channel: an input and an output. */
@@ -138,6 +162,7 @@ struct daq_model_chan {
 	struct daq_model_place next;	/* of the next segment */
 	bool overrun;	/* dropped since the last segment that got through */
 	bool ended;	/* and the last segment of all was among them */
+	bool starved;	/* what is connected has nothing now */
 	u64 active;	/* when there last was a segment, ns */
 
 	u64 out_sample;	/* samples played */
