@@ -176,12 +176,12 @@ static void test_output(void)
 	start_chan(0, DAQ_SOURCE_NONE, 2, 4096, 4096, 1000000);
 	make_segment(6000, DAQ_HDR_F_SOF | DAQ_HDR_F_EOF | DAQ_HDR_F_LAST);
 	sent_data = memory_at(TX_DATA, 8192);
-	host.attached.full = 8;
+	host.attached.full = 4;
 	send_desc(0, TX_DATA, 6064, DAQ_TX_F_EOP);
 	run(2 * NSEC_PER_MSEC);
 	ktap_ok(!counter(0, DAQ_CHAN_PLAYED) && !tx_reported(0),
 		"output: it waits until there is room");
-	run(12 * NSEC_PER_MSEC);
+	run(8 * NSEC_PER_MSEC);
 	ktap_ok(host.attached.length == 6000 &&
 		!memcmp(host.attached.played, sent_data + DAQ_HDR_LEN, 6000),
 		"output: the payload of a segment, byte for byte");

@@ -27,9 +27,20 @@ typedef uint64_t u64;
 #define __aligned(n)		__attribute__((aligned(n)))
 #define ARRAY_SIZE(a)		(sizeof(a) / sizeof(*(a)))
 #define DIV_ROUND_UP(n, d)	(((n) + (d) - 1) / (d))
-#define min(a, b)		((a) < (b) ? (a) : (b))
+/* Each argument is evaluated once: some have effects. */
+#define min(a, b) ({				\
+	__typeof__(a) min_a_ = (a);		\
+	__typeof__(b) min_b_ = (b);		\
+						\
+	min_a_ < min_b_ ? min_a_ : min_b_;	\
+})
 #define min_t(t, a, b)		min((t)(a), (t)(b))
-#define max(a, b)		((a) > (b) ? (a) : (b))
+#define max(a, b) ({				\
+	__typeof__(a) max_a_ = (a);		\
+	__typeof__(b) max_b_ = (b);		\
+						\
+	max_a_ > max_b_ ? max_a_ : max_b_;	\
+})
 #define lower_32_bits(n)	((u32)(n))
 #define upper_32_bits(n)	((u32)((n) >> 32))
 #define offsetofend(t, m)	(offsetof(t, m) + sizeof(((t *)0)->m))
