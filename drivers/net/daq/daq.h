@@ -54,6 +54,8 @@ struct xsk_buff_pool;
  * @read32: read a register
  * @write32: write a register; may sleep unless it is a doorbell
  * @doorbell: write a doorbell register; does not sleep
+ * @reachable: whether there is a card behind the registers; without one they
+ *	       read 0 and ignore writes. NULL: always
  * @irq_enable: deliver interrupts of queue vectors to daq_irq()
  * @irq_disable: deliver no more of them; none runs when it returns
  * @set_cable: replace the cable to another card of this kind, by none if
@@ -65,6 +67,7 @@ struct daq_hw_ops {
 	u32 (*read32)(struct daq_card *card, u32 reg);
 	void (*write32)(struct daq_card *card, u32 reg, u32 val);
 	void (*doorbell)(struct daq_card *card, u32 reg, u32 val);
+	bool (*reachable)(struct daq_card *card);
 	int (*irq_enable)(struct daq_card *card);
 	void (*irq_disable)(struct daq_card *card);
 	int (*set_cable)(struct daq_card *card, struct daq_card *far_end,
@@ -148,6 +151,9 @@ struct daq_format {
 	u64 rate;
 };
 
+/* The card's counters of a channel, one register of 64 bits after the other. */
+#define DAQ_CHAN_COUNTERS	((DAQ_CHAN_FIFO_OVERRUN - DAQ_CHAN_PRODUCED) / 8 + 1)
+
 /**
  * struct daq_chan - one channel
  * @format: format; written under RTNL
@@ -155,6 +161,8 @@ struct daq_format {
  *	   when no queue has any of them
  * @entry: its entry in the table of ethtool -X; written under RTNL
  * @rule: queue that its rule of ethtool -N names, or DAQ_NO_RULE; as @entry
+ * @counted: what the card had counted before it was reset
+ * @counts: what it has counted since, as last read
  * @stats: what became of its segments
  */
 struct daq_chan {
@@ -162,6 +170,8 @@ struct daq_chan {
 	u32 queue;
 	u32 entry;
 	u32 rule;
+	atomic64_t counted[DAQ_CHAN_COUNTERS];
+	atomic64_t counts[DAQ_CHAN_COUNTERS];
 	struct daq_rx_stats stats;
 };
 
@@ -289,6 +299,8 @@ enum daq_error {
 	DAQ_ERROR_BAD_DESC,	/* a completion that makes no sense */
 	DAQ_ERROR_STOP,		/* DMA that goes on */
 	DAQ_ERROR_MOVE,		/* a channel that stays with its queue */
+	DAQ_ERROR_DMA,		/* an address that the bus refuses */
+	DAQ_ERROR_GONE,		/* to leave */
 	DAQ_ERRORS
 };
 
@@ -313,11 +325,17 @@ struct daq_health {
  * @clock: what it is registered as; NULL in a kernel without PTP
  * @info: what can be done with it
  * @lock: serialises accesses to the clock's registers
+ * @adj: what CLOCK_ADJ has; as the rest protected by @lock
+ * @saved: time of the clock when it was saved, ns
+ * @saved_at: what time the system had been running then, ns; 0: not saved
  */
 struct daq_ptp {
 	struct ptp_clock *clock;
 	struct ptp_clock_info info;
 	struct mutex lock;	/* all accesses to the clock's registers */
+	u32 adj;
+	u64 saved;
+	u64 saved_at;
 };
 
 /**
@@ -348,6 +366,9 @@ struct daq_timer {
  * @dev: the device that does DMA
  * @ops: way to the registers
  * @channels: number of channels, and most queues
+ * @serial: its serial number; 0: unknown
+ * @up: it runs; written under RTNL. An interface that is up may have a card that
+ *	is asleep.
  * @polled: it does not interrupt: @timer looks after its queues. As @kicked
  *	    written while the interface is down.
  * @kicked: it moves nothing by itself
@@ -370,6 +391,8 @@ struct daq_card {
 	struct device *dev;
 	const struct daq_hw_ops *ops;
 	u32 channels;
+	u64 serial;
+	bool up;
 	bool polled;
 	bool kicked;
 	u32 nr_queues;
@@ -390,6 +413,8 @@ struct daq_card {
 void daq_setup(struct net_device *netdev);
 int daq_card_init(struct daq_card *card, struct net_device *netdev);
 void daq_card_free(struct daq_card *card);
+int daq_up(struct daq_card *card);
+void daq_down(struct daq_card *card);
 bool daq_is_card(const struct net_device *netdev);
 void daq_irq(struct daq_queue *q);
 
@@ -456,6 +481,8 @@ int daq_chan_set_format(struct daq_card *card, u32 channel,
 			const struct daq_format *format,
 			struct netlink_ext_ack *extack);
 u64 daq_chan_read64(struct daq_card *card, u32 channel, u32 reg);
+void daq_read_counters(struct daq_card *card);
+void daq_keep_counters(struct daq_card *card);
 
 /* daq_reconf.c */
 int daq_set_ring_sizes(struct daq_card *card, u32 rx_size, u32 tx_size);
@@ -528,6 +555,8 @@ extern const struct ethtool_ops daq_ethtool_ops;
 /* daq_ptp.c */
 int daq_ptp_register(struct daq_card *card);
 void daq_ptp_unregister(struct daq_card *card);
+void daq_ptp_save(struct daq_card *card);
+void daq_ptp_restore(struct daq_card *card);
 int daq_get_ts_info(struct net_device *netdev,
 		    struct kernel_ethtool_ts_info *info);
 int daq_hwtstamp_get(struct net_device *netdev,
@@ -543,6 +572,26 @@ void daq_netlink_exit(void);
 /* daq_soft.c */
 int daq_soft_init(void);
 void daq_soft_exit(void);
+
+/* daq_pci.c */
+#ifdef CONFIG_PCI
+int daq_pci_init(void);
+void daq_pci_exit(void);
+#else
+static inline int daq_pci_init(void)
+{
+	return 0;
+}
+
+static inline void daq_pci_exit(void)
+{
+}
+#endif
+
+static inline bool daq_reachable(struct daq_card *card)
+{
+	return !card->ops->reachable || card->ops->reachable(card);
+}
 
 /* Buffers of the last part of a receive ring. */
 static inline u32 daq_rx_low(const struct daq_rx_ring *rx)

@@ -19,16 +19,8 @@ static void daq_chan_write64(struct daq_card *card, u32 channel, u32 reg,
 	daq_chan_write(card, channel, reg + 4, upper_32_bits(val));
 }
 
-/**
- * daq_chan_read64() - read a 64-bit register of a channel
- * @card: card
- * @channel: channel
- * @reg: its register
- *
- * Context: any.
- * Return: a value that the register had during the call.
- */
-u64 daq_chan_read64(struct daq_card *card, u32 channel, u32 reg)
+/* Return: a value that the register had during the call. */
+static u64 daq_chan_read_whole(struct daq_card *card, u32 channel, u32 reg)
 {
 	u32 addr = DAQ_REG_CHAN(channel) + reg;
 	u32 high, low, again;
@@ -40,6 +32,69 @@ u64 daq_chan_read64(struct daq_card *card, u32 channel, u32 reg)
 		again = card->ops->read32(card, addr + 4);
 	} while (high != again);
 	return (u64)high << 32 | low;
+}
+
+/**
+ * daq_chan_read64() - read a counter of a channel
+ * @card: card
+ * @channel: channel
+ * @reg: its register, one of those from DAQ_CHAN_PRODUCED on
+ *
+ * Context: any.
+ * Return: a value that it had during the call, resets of the card put aside; of
+ * a card that cannot be reached, when it was last read.
+ */
+u64 daq_chan_read64(struct daq_card *card, u32 channel, u32 reg)
+{
+	struct daq_chan *chan = &card->chans[channel];
+	u32 i = (reg - DAQ_CHAN_PRODUCED) / 8;
+	u64 count;
+
+	count = daq_chan_read_whole(card, channel, reg);
+	/* It may have gone just now. */
+	if (daq_reachable(card))
+		atomic64_set(&chan->counts[i], count);
+	else
+		count = atomic64_read(&chan->counts[i]);
+	return atomic64_read(&chan->counted[i]) + count;
+}
+
+/**
+ * daq_read_counters() - have the last values of all counters at hand
+ * @card: card that is about to be reset
+ *
+ * Context: process, RTNL held.
+ */
+void daq_read_counters(struct daq_card *card)
+{
+	u32 i, n;
+
+	for (i = 0; i < card->channels; i++)
+		for (n = 0; n < DAQ_CHAN_COUNTERS; n++)
+			daq_chan_read64(card, i, DAQ_CHAN_PRODUCED + 8 * n);
+}
+
+/**
+ * daq_keep_counters() - go on counting where the card was reset
+ * @card: card that has been
+ *
+ * Context: process, RTNL held.
+ */
+void daq_keep_counters(struct daq_card *card)
+{
+	u32 i, n;
+
+	for (i = 0; i < card->channels; i++) {
+		struct daq_chan *chan = &card->chans[i];
+
+		for (n = 0; n < DAQ_CHAN_COUNTERS; n++) {
+			u64 count = atomic64_xchg(&chan->counts[n], 0);
+
+			/* This one counts from the reset on. */
+			if (DAQ_CHAN_PRODUCED + 8 * n != DAQ_CHAN_UNDERRUN_SAMPLE)
+				atomic64_add(count, &chan->counted[n]);
+		}
+	}
 }
 
 /**
@@ -101,7 +156,7 @@ void daq_chan_move(struct daq_card *card, u32 channel, u32 queue)
 
 	if (from == to)
 		return;
-	if (!netif_running(card->netdev)) {
+	if (!card->up) {
 		chan->queue = queue;
 		return;
 	}
@@ -212,10 +267,10 @@ int daq_chan_set_format(struct daq_card *card, u32 channel,
 		return -EINVAL;
 	}
 
-	if (netif_running(card->netdev))
+	if (card->up)
 		daq_chan_stop(card, channel);
 	card->chans[channel].format = *format;
-	if (netif_running(card->netdev))
+	if (card->up)
 		daq_chan_start(card, channel);
 	return 0;
 }

@@ -11,6 +11,8 @@ static const char * const daq_error_names[] = {
 	[DAQ_ERROR_BAD_DESC]	= "bad completion",
 	[DAQ_ERROR_STOP]	= "did not stop DMA",
 	[DAQ_ERROR_MOVE]	= "did not move a channel",
+	[DAQ_ERROR_DMA]		= "DMA refused by the bus",
+	[DAQ_ERROR_GONE]	= "gone",
 };
 
 static_assert(ARRAY_SIZE(daq_error_names) == DAQ_ERRORS);
@@ -25,9 +27,15 @@ static int daq_info_get(struct devlink *devlink, struct devlink_info_req *req,
 {
 	struct daq_card *card = daq_devlink_card(devlink);
 	__le32 id = cpu_to_le32(card->ops->read32(card, DAQ_REG_ID));
-	char text[16];
+	char text[20];
 	int err;
 
+	if (card->serial) {
+		snprintf(text, sizeof(text), "%016llx", card->serial);
+		err = devlink_info_serial_number_put(req, text);
+		if (err)
+			return err;
+	}
 	snprintf(text, sizeof(text), "%.*s", (int)sizeof(id), (char *)&id);
 	err = devlink_info_version_fixed_put(req,
 					     DEVLINK_INFO_VERSION_GENERIC_ASIC_ID,
@@ -61,7 +69,7 @@ static int daq_health_diagnose(struct devlink_health_reporter *reporter,
 		bad_desc += counts.count[DAQ_RX_DROP_BAD_DESC];
 	}
 	devlink_fmsg_bool_pair_put(fmsg, "running",
-				   netif_running(card->netdev));
+				   READ_ONCE(card->up));
 	devlink_fmsg_u32_pair_put(fmsg, "channels", card->channels);
 	devlink_fmsg_u32_pair_put(fmsg, "queues", READ_ONCE(card->nr_queues));
 	devlink_fmsg_u64_pair_put(fmsg, "bad_completions", bad_desc);

@@ -72,7 +72,7 @@ static bool daq_test_registers(struct daq_card *card)
 	if (card->ops->read32(card, DAQ_REG_ID) != DAQ_HW_ID ||
 	    card->ops->read32(card, DAQ_REG_CHANNELS) != card->channels)
 		return false;
-	if (!netif_running(card->netdev))
+	if (!card->up)
 		return true;
 
 	for (i = 0; i < card->channels; i++) {
@@ -167,7 +167,7 @@ static bool daq_hears_itself(struct daq_card *card, u32 channel)
 /* Does each input hear the output of its channel, if that can play? */
 static bool daq_test_loopback(struct daq_card *card)
 {
-	bool good = netif_running(card->netdev);
+	bool good = card->up;
 	u32 i;
 
 	for (i = 0; good && i < card->nr_queues; i++) {

@@ -287,7 +287,7 @@ static int daq_set_coalesce(struct net_device *netdev,
 		return err;
 	card->rx_frames = coal->rx_max_coalesced_frames;
 	card->rx_usecs = coal->rx_coalesce_usecs;
-	if (!netif_running(netdev))
+	if (!card->up)
 		return 0;
 
 	for (i = 0; i < card->nr_queues; i++) {

@@ -15,13 +15,23 @@ static int __init daq_init(void)
 		return err;
 	err = daq_soft_init();
 	if (err)
-		daq_netlink_exit();
+		goto err_exit_netlink;
+	err = daq_pci_init();
+	if (err)
+		goto err_exit_soft;
+	return 0;
+
+err_exit_soft:
+	daq_soft_exit();
+err_exit_netlink:
+	daq_netlink_exit();
 	return err;
 }
 module_init(daq_init);
 
 static void __exit daq_exit(void)
 {
+	daq_pci_exit();
 	daq_soft_exit();
 	daq_netlink_exit();
 }

@@ -9,9 +9,15 @@
 #define DAQ_RX_FRAMES_DEFAULT	1
 #define DAQ_RX_USECS_DEFAULT	(100 * USEC_PER_MSEC)
 
-static int daq_open(struct net_device *netdev)
+/**
+ * daq_up() - let a card run
+ * @card: card that does not
+ *
+ * Context: process, RTNL held.
+ * Return: 0 or a negative errno.
+ */
+int daq_up(struct daq_card *card)
 {
-	struct daq_card *card = netdev_priv(netdev);
 	u32 i;
 	int err;
 
@@ -28,7 +34,8 @@ static int daq_open(struct net_device *netdev)
 		daq_queue_start(&card->queues[i]);
 	for (i = 0; i < card->channels; i++)
 		daq_chan_start(card, i);
-	netif_carrier_on(netdev);
+	WRITE_ONCE(card->up, true);
+	netif_carrier_on(card->netdev);
 	return 0;
 
 err_free_queues:
@@ -37,12 +44,20 @@ err_free_queues:
 	return err;
 }
 
-static int daq_stop(struct net_device *netdev)
+/**
+ * daq_down() - stop a card, if it runs
+ * @card: card, which may have stopped by itself
+ *
+ * Context: process, RTNL held.
+ */
+void daq_down(struct daq_card *card)
 {
-	struct daq_card *card = netdev_priv(netdev);
 	u32 i;
 
-	netif_carrier_off(netdev);
+	if (!card->up)
+		return;
+	netif_carrier_off(card->netdev);
+	WRITE_ONCE(card->up, false);
 	for (i = 0; i < card->channels; i++)
 		daq_chan_stop(card, i);
 	for (i = 0; i < card->nr_queues; i++)
@@ -51,6 +66,16 @@ static int daq_stop(struct net_device *netdev)
 	card->ops->irq_disable(card);
 	for (i = 0; i < card->nr_queues; i++)
 		daq_queue_free(&card->queues[i]);
+}
+
+static int daq_open(struct net_device *netdev)
+{
+	return daq_up(netdev_priv(netdev));
+}
+
+static int daq_stop(struct net_device *netdev)
+{
+	daq_down(netdev_priv(netdev));
 	return 0;
 }
 
@@ -172,7 +197,7 @@ int daq_card_init(struct daq_card *card, struct net_device *netdev)
 		daq_init_queue(card, i);
 	}
 	SET_NETDEV_DEV(netdev, card->dev);
-	if (!netdev->addr_assign_type || is_zero_ether_addr(netdev->dev_addr))
+	if (is_zero_ether_addr(netdev->dev_addr))
 		eth_hw_addr_random(netdev);
 	netif_carrier_off(netdev);
 	return 0;

@@ -265,7 +265,7 @@ static int daq_set_card(struct daq_card *card, struct genl_info *info)
 		NL_SET_ERR_MSG(info->extack, "only software cards can have another personality");
 		return -EOPNOTSUPP;
 	}
-	if (netif_running(card->netdev)) {
+	if (card->up) {
 		NL_SET_ERR_MSG_FMT(info->extack, "the personality changes while %s is down only",
 				   card->netdev->name);
 		return -EBUSY;

@@ -28,6 +28,8 @@ static int daq_gettimex64(struct ptp_clock_info *info, struct timespec64 *ts,
 	struct daq_card *card = daq_ptp_card(info);
 	u32 low, high;
 
+	if (!daq_reachable(card))
+		return -ENODEV;
 	mutex_lock(&card->ptp.lock);
 	ptp_read_system_prets(sts);
 	low = card->ops->read32(card, DAQ_REG_CLOCK);
@@ -63,7 +65,8 @@ static int daq_adjfine(struct ptp_clock_info *info, long scaled_ppm)
 	slower = diff_by_scaled_ppm(BIT_ULL(DAQ_CLOCK_ADJ_SHIFT), scaled_ppm,
 				    &adj);
 	mutex_lock(&card->ptp.lock);
-	card->ops->write32(card, DAQ_REG_CLOCK_ADJ, slower ? -adj : adj);
+	card->ptp.adj = slower ? -adj : adj;
+	card->ops->write32(card, DAQ_REG_CLOCK_ADJ, card->ptp.adj);
 	mutex_unlock(&card->ptp.lock);
 	return 0;
 }
@@ -112,6 +115,44 @@ void daq_ptp_unregister(struct daq_card *card)
 	if (card->ptp.clock)
 		ptp_clock_unregister(card->ptp.clock);
 	mutex_destroy(&card->ptp.lock);
+}
+
+/**
+ * daq_ptp_save() - note what the clock shows
+ * @card: card that is about to be reset
+ *
+ * Context: process.
+ */
+void daq_ptp_save(struct daq_card *card)
+{
+	struct daq_ptp *ptp = &card->ptp;
+	struct timespec64 ts;
+
+	ptp->saved_at = 0;
+	if (daq_gettimex64(&ptp->info, &ts, NULL))
+		return;
+	ptp->saved = timespec64_to_ns(&ts);
+	ptp->saved_at = ktime_get_boottime_ns();
+}
+
+/**
+ * daq_ptp_restore() - let the clock go on as if nothing had happened
+ * @card: card that has been reset
+ *
+ * It has missed the adjustment of its frequency in the meantime.
+ *
+ * Context: process.
+ */
+void daq_ptp_restore(struct daq_card *card)
+{
+	struct daq_ptp *ptp = &card->ptp;
+
+	mutex_lock(&ptp->lock);
+	card->ops->write32(card, DAQ_REG_CLOCK_ADJ, ptp->adj);
+	mutex_unlock(&ptp->lock);
+	if (ptp->saved_at)
+		daq_clock_write64(card, DAQ_REG_CLOCK, ptp->saved +
+				  ktime_get_boottime_ns() - ptp->saved_at);
 }
 
 /**

@@ -23,7 +23,7 @@ struct daq_rings {
  */
 int daq_set_ring_sizes(struct daq_card *card, u32 rx_size, u32 tx_size)
 {
-	u32 count = netif_running(card->netdev) ? card->nr_queues : 0;
+	u32 count = card->up ? card->nr_queues : 0;
 	struct daq_rings *rings;
 	int err = 0;
 	u32 i, n;
@@ -62,7 +62,7 @@ static int daq_queue_add(struct daq_queue *q)
 	int err;
 
 	daq_napi_add(q->card->netdev, &q->napi, daq_poll, q->index);
-	if (!netif_running(q->card->netdev))
+	if (!q->card->up)
 		return 0;
 	err = daq_queue_alloc(q);
 	if (err) {
@@ -76,7 +76,7 @@ static int daq_queue_add(struct daq_queue *q)
 /* Undo it; before that is done again, there must be a grace period. */
 static void daq_queue_remove(struct daq_queue *q)
 {
-	if (netif_running(q->card->netdev)) {
+	if (q->card->up) {
 		daq_queue_stop(q);
 		daq_queue_free(q);
 	}
@@ -147,7 +147,7 @@ void daq_restart(struct daq_card *card)
 {
 	u32 i;
 
-	if (!netif_running(card->netdev))
+	if (!card->up)
 		return;
 	for (i = 0; i < card->nr_queues; i++) {
 		daq_queue_stop(&card->queues[i]);

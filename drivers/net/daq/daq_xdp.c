@@ -104,11 +104,11 @@ static int daq_enable_pool(struct daq_card *card, struct xsk_buff_pool *pool,
 		goto err_unreg_rxq;
 	xsk_pool_set_rxq_info(pool, &q->xsk_rxq);
 
-	if (netif_running(card->netdev))
+	if (card->up)
 		daq_queue_stop(q);
 	WRITE_ONCE(q->pool, pool);
 	daq_update_max_mtu(card);
-	if (netif_running(card->netdev))
+	if (card->up)
 		daq_queue_start(q);
 	return 0;
 
@@ -129,11 +129,11 @@ static int daq_disable_pool(struct daq_card *card, u32 queue)
 	if (!pool)
 		return -EINVAL;
 
-	if (netif_running(card->netdev))
+	if (card->up)
 		daq_queue_stop(q);
 	WRITE_ONCE(q->pool, NULL);
 	daq_update_max_mtu(card);
-	if (netif_running(card->netdev))
+	if (card->up)
 		daq_queue_start(q);
 
 	/* The card and NAPI have let go of the chunks. */
@@ -184,7 +184,7 @@ int daq_xsk_wakeup(struct net_device *netdev, u32 queue, u32 flags)
 	struct daq_card *card = netdev_priv(netdev);
 	struct daq_queue *q;
 
-	if (!netif_running(netdev))
+	if (!READ_ONCE(card->up))
 		return -ENETDOWN;
 	if (queue >= READ_ONCE(card->nr_queues))
 		return -EINVAL;

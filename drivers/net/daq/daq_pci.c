@@ -1,0 +1,597 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Cards on the PCI bus: finding them, registers, interrupts, and what the bus
+ * can do to a card. Documentation/card.rst is what they look like.
+ */
+#include <linux/interrupt.h>
+#include <linux/iopoll.h>
+#include <linux/netdevice.h>
+#include <linux/pci.h>
+#include <linux/unaligned.h>
+
+#include "daq.h"
+
+#define DAQ_PCI_VENDOR	0xdac0
+#define DAQ_PCI_CARD	0x0001
+#define DAQ_PCI_REGS	0		/* BAR */
+
+/* A card that dies does so in silence: how often to look whether it lives. */
+#define DAQ_PCI_WATCH	msecs_to_jiffies(500)
+
+/* What can be done with the registers. */
+enum daq_pci_state {
+	DAQ_PCI_HERE,		/* everything */
+	DAQ_PCI_AWAY,		/* nothing at the moment: asleep, or the bus is reset */
+	DAQ_PCI_GONE,		/* nothing ever again */
+};
+
+struct daq_pci_vector {
+	struct daq_pci *pci;
+	char name[IFNAMSIZ + 12];
+};
+
+/**
+ * struct daq_pci - a card on the PCI bus
+ * @card: the driver's side; must be first
+ * @pdev: the device
+ * @regs: its registers
+ * @caps: what it says that it can do
+ * @state: enum daq_pci_state. AWAY and HERE are written with the interface
+ *	   detached, GONE by whoever notices.
+ * @watch: looks whether the card lives, and tells when not
+ * @nr_vectors: interrupt vectors; 0: none
+ * @vectors: them
+ */
+struct daq_pci {
+	struct daq_card card;
+	struct pci_dev *pdev;
+	void __iomem *regs;
+	u32 caps;
+	int state;
+	struct delayed_work watch;
+	u32 nr_vectors;
+	struct daq_pci_vector *vectors;
+};
+
+static struct daq_pci *to_pci(struct daq_card *card)
+{
+	return container_of(card, struct daq_pci, card);
+}
+
+/* Registers */
+
+static bool daq_pci_reachable(struct daq_card *card)
+{
+	return READ_ONCE(to_pci(card)->state) == DAQ_PCI_HERE;
+}
+
+static void daq_pci_lose(struct daq_pci *pci)
+{
+	if (xchg(&pci->state, DAQ_PCI_GONE) != DAQ_PCI_GONE)
+		mod_delayed_work(system_wq, &pci->watch, 0);
+}
+
+/* All ones may be a value, but not of the register that says who is there. */
+static bool daq_pci_is_lost(struct daq_pci *pci)
+{
+	if (ioread32(pci->regs + DAQ_REG_ID) != U32_MAX)
+		return false;
+	daq_pci_lose(pci);
+	return true;
+}
+
+/* A card that is not there reads 0: nothing is busy, ready, or to be done. */
+static u32 daq_pci_read32(struct daq_card *card, u32 reg)
+{
+	struct daq_pci *pci = to_pci(card);
+	u32 val;
+
+	if (!daq_pci_reachable(card))
+		return 0;
+	val = ioread32(pci->regs + reg);
+	if (unlikely(val == U32_MAX) && daq_pci_is_lost(pci))
+		return 0;
+	return val;
+}
+
+static void daq_pci_write32(struct daq_card *card, u32 reg, u32 val)
+{
+	if (daq_pci_reachable(card))
+		iowrite32(val, to_pci(card)->regs + reg);
+}
+
+/* Nothing of the reset is over before it reads so. */
+static int daq_pci_reset(struct daq_pci *pci)
+{
+	struct daq_card *card = &pci->card;
+	u32 ctrl;
+
+	daq_pci_write32(card, DAQ_REG_CTRL, DAQ_CTRL_RESET);
+	if (read_poll_timeout(daq_pci_read32, ctrl, !(ctrl & DAQ_CTRL_RESET),
+			      100, DAQ_CARD_TIMEOUT_US, false, card,
+			      DAQ_REG_CTRL)) {
+		pci_err(pci->pdev, "card did not reset\n");
+		return -EIO;
+	}
+	return daq_pci_reachable(card) ? 0 : -ENODEV;
+}
+
+/* Interrupts: vector i is of queue i, the last one of the rest and of events. */
+
+/* Cleared first: what happens from then on interrupts again. */
+static void daq_pci_look_at_events(struct daq_pci *pci)
+{
+	u32 events = daq_pci_read32(&pci->card, DAQ_REG_EVENTS);
+
+	if (!events)
+		return;
+	daq_pci_write32(&pci->card, DAQ_REG_EVENTS, events);
+	if (events & DAQ_EVENT_DMA_ERROR)
+		daq_report_error(&pci->card, DAQ_ERROR_DMA);
+}
+
+static irqreturn_t daq_pci_irq(int irq, void *data)
+{
+	struct daq_pci_vector *vector = data;
+	struct daq_pci *pci = vector->pci;
+	struct daq_card *card = &pci->card;
+	u32 i = vector - pci->vectors;
+	bool last = i == pci->nr_vectors - 1;
+	u32 end = last ? READ_ONCE(card->nr_queues) : i + 1;
+
+	if (i < end)
+		daq_irq(&card->queues[i]);
+	/* Which of those that share it is not told: an idle one costs a poll. */
+	while (++i < end)
+		napi_schedule_irqoff(&card->queues[i].napi);
+	if (last)
+		daq_pci_look_at_events(pci);
+	return IRQ_HANDLED;
+}
+
+static void daq_pci_free_irqs(struct daq_pci *pci, u32 count)
+{
+	while (count--)
+		free_irq(pci_irq_vector(pci->pdev, count), &pci->vectors[count]);
+}
+
+static int daq_pci_irq_enable(struct daq_card *card)
+{
+	struct daq_pci *pci = to_pci(card);
+	u32 i;
+	int err;
+
+	for (i = 0; i < pci->nr_vectors; i++) {
+		struct daq_pci_vector *vector = &pci->vectors[i];
+
+		vector->pci = pci;
+		snprintf(vector->name, sizeof(vector->name), "%s-%u",
+			 card->netdev->name, i);
+		err = request_irq(pci_irq_vector(pci->pdev, i), daq_pci_irq, 0,
+				  vector->name, vector);
+		if (err) {
+			daq_pci_free_irqs(pci, i);
+			return err;
+		}
+	}
+	if (pci->nr_vectors)
+		daq_pci_write32(card, DAQ_REG_EVENT_MASK, DAQ_EVENT_DMA_ERROR);
+	return 0;
+}
+
+static void daq_pci_irq_disable(struct daq_card *card)
+{
+	struct daq_pci *pci = to_pci(card);
+
+	daq_pci_write32(card, DAQ_REG_EVENT_MASK, 0);
+	daq_pci_free_irqs(pci, pci->nr_vectors);
+}
+
+static int daq_pci_try_vectors(struct daq_pci *pci, int count, unsigned int flags)
+{
+	if (count < 1)
+		return 0;
+	count = min_t(int, count, pci->card.channels + 1);
+	return max(pci_alloc_irq_vectors(pci->pdev, count, count, flags), 0);
+}
+
+/*
+ * All that the card has use for or, with MSI, one: with numbers in between the
+ * two sides would not agree on who shares which.
+ */
+static void daq_pci_alloc_vectors(struct daq_pci *pci)
+{
+	struct pci_dev *pdev = pci->pdev;
+
+	if (!(pci->caps & DAQ_CAP_IRQ))
+		return;
+	pci->nr_vectors = daq_pci_try_vectors(pci, pci_msix_vec_count(pdev),
+					      PCI_IRQ_MSIX);
+	if (!pci->nr_vectors)
+		pci->nr_vectors = daq_pci_try_vectors(pci, pci_msi_vec_count(pdev),
+						      PCI_IRQ_MSI);
+	if (!pci->nr_vectors)
+		pci->nr_vectors = daq_pci_try_vectors(pci, 1, PCI_IRQ_MSI);
+	if (!pci->nr_vectors)
+		pci_info(pdev, "no interrupts to be had: the card is polled\n");
+}
+
+static int daq_pci_setup_vectors(struct daq_pci *pci)
+{
+	daq_pci_alloc_vectors(pci);
+	pci->vectors = kcalloc(pci->nr_vectors, sizeof(*pci->vectors),
+			       GFP_KERNEL);
+	if (!pci->vectors) {
+		pci_free_irq_vectors(pci->pdev);
+		return -ENOMEM;
+	}
+	daq_set_personality(&pci->card, pci->nr_vectors ?
+					pci->caps : pci->caps & ~DAQ_CAP_IRQ);
+	return 0;
+}
+
+static const struct daq_hw_ops daq_pci_ops = {
+	.read32		= daq_pci_read32,
+	.write32	= daq_pci_write32,
+	.doorbell	= daq_pci_write32,
+	.reachable	= daq_pci_reachable,
+	.irq_enable	= daq_pci_irq_enable,
+	.irq_disable	= daq_pci_irq_disable,
+};
+
+/* A card that is not there any more */
+
+/* Sockets are told that the interface is down, which then stays so. */
+static void daq_pci_bury(struct daq_pci *pci)
+{
+	struct net_device *netdev = pci->card.netdev;
+
+	pci_err(pci->pdev, "card is gone\n");
+	daq_report_error(&pci->card, DAQ_ERROR_GONE);
+	rtnl_lock();
+	dev_close(netdev);
+	netif_device_detach(netdev);
+	rtnl_unlock();
+}
+
+static void daq_pci_watch(struct work_struct *work)
+{
+	struct daq_pci *pci = container_of(work, struct daq_pci, watch.work);
+
+	/* This notices when the card is gone, too. */
+	daq_pci_look_at_events(pci);
+	if (READ_ONCE(pci->state) == DAQ_PCI_GONE)
+		daq_pci_bury(pci);
+	else
+		schedule_delayed_work(&pci->watch, DAQ_PCI_WATCH);
+}
+
+/* Leaving a card alone for a while: sleep, resets by others, errors of the bus */
+
+static void daq_pci_leave(struct daq_pci *pci)
+{
+	struct net_device *netdev = pci->card.netdev;
+
+	disable_delayed_work_sync(&pci->watch);
+	rtnl_lock();
+	netif_device_detach(netdev);
+	daq_down(&pci->card);
+	daq_ptp_save(&pci->card);
+	daq_read_counters(&pci->card);
+	if (daq_pci_reachable(&pci->card))
+		daq_pci_reset(pci);
+	cmpxchg(&pci->state, DAQ_PCI_HERE, DAQ_PCI_AWAY);
+	rtnl_unlock();
+}
+
+/* The card that was left alone has not come back. */
+static void daq_pci_give_up(struct daq_pci *pci)
+{
+	enable_delayed_work(&pci->watch);
+	WRITE_ONCE(pci->state, DAQ_PCI_GONE);
+	mod_delayed_work(system_wq, &pci->watch, 0);
+}
+
+/* The card is as after power-on. */
+static int daq_pci_come_back(struct daq_pci *pci)
+{
+	struct net_device *netdev = pci->card.netdev;
+	int err;
+
+	rtnl_lock();
+	cmpxchg(&pci->state, DAQ_PCI_AWAY, DAQ_PCI_HERE);
+	err = daq_pci_reset(pci);
+	if (err)
+		goto err_give_up;
+	daq_keep_counters(&pci->card);
+	daq_ptp_restore(&pci->card);
+	if (netif_running(netdev))
+		err = daq_up(&pci->card);
+	if (err)
+		goto err_give_up;
+	netif_device_attach(netdev);
+	rtnl_unlock();
+
+	enable_delayed_work(&pci->watch);
+	schedule_delayed_work(&pci->watch, DAQ_PCI_WATCH);
+	return 0;
+
+err_give_up:
+	rtnl_unlock();
+	daq_pci_give_up(pci);
+	return err;
+}
+
+static int daq_pci_suspend(struct device *dev)
+{
+	daq_pci_leave(dev_get_drvdata(dev));
+	return 0;
+}
+
+static int daq_pci_resume(struct device *dev)
+{
+	return daq_pci_come_back(dev_get_drvdata(dev));
+}
+
+static DEFINE_SIMPLE_DEV_PM_OPS(daq_pci_pm_ops, daq_pci_suspend,
+				daq_pci_resume);
+
+/* The function is reset by somebody else, such as sysfs. */
+static void daq_pci_reset_prepare(struct pci_dev *pdev)
+{
+	daq_pci_leave(pci_get_drvdata(pdev));
+}
+
+static void daq_pci_reset_done(struct pci_dev *pdev)
+{
+	daq_pci_come_back(pci_get_drvdata(pdev));
+}
+
+static pci_ers_result_t daq_pci_error_detected(struct pci_dev *pdev,
+					       pci_channel_state_t state)
+{
+	struct daq_pci *pci = pci_get_drvdata(pdev);
+
+	if (state == pci_channel_io_perm_failure) {
+		daq_pci_lose(pci);
+		return PCI_ERS_RESULT_DISCONNECT;
+	}
+	if (state == pci_channel_io_frozen)
+		cmpxchg(&pci->state, DAQ_PCI_HERE, DAQ_PCI_AWAY);
+	daq_pci_leave(pci);
+	return PCI_ERS_RESULT_NEED_RESET;
+}
+
+static pci_ers_result_t daq_pci_slot_reset(struct pci_dev *pdev)
+{
+	pci_restore_state(pdev);
+	pci_save_state(pdev);
+	if (pci_device_is_present(pdev))
+		return PCI_ERS_RESULT_RECOVERED;
+	daq_pci_give_up(pci_get_drvdata(pdev));
+	return PCI_ERS_RESULT_DISCONNECT;
+}
+
+static void daq_pci_error_resume(struct pci_dev *pdev)
+{
+	daq_pci_come_back(pci_get_drvdata(pdev));
+}
+
+static const struct pci_error_handlers daq_pci_error_handlers = {
+	.error_detected	= daq_pci_error_detected,
+	.slot_reset	= daq_pci_slot_reset,
+	.resume		= daq_pci_error_resume,
+	.reset_prepare	= daq_pci_reset_prepare,
+	.reset_done	= daq_pci_reset_done,
+};
+
+/* Finding and losing cards */
+
+static int daq_pci_set_dma_mask(struct pci_dev *pdev)
+{
+	if (!dma_set_mask_and_coherent(&pdev->dev, DMA_BIT_MASK(64)))
+		return 0;
+	return dma_set_mask_and_coherent(&pdev->dev, DMA_BIT_MASK(32));
+}
+
+/* Return: number of channels, or a negative errno if this is no such card. */
+static int daq_pci_identify(struct pci_dev *pdev, void __iomem *regs)
+{
+	u32 id = ioread32(regs + DAQ_REG_ID);
+	u32 version = ioread32(regs + DAQ_REG_VERSION);
+	u32 channels = ioread32(regs + DAQ_REG_CHANNELS);
+
+	if (id != DAQ_HW_ID || version != DAQ_HW_VERSION) {
+		pci_err(pdev, "not a card of ours: ID %#x, version %u\n", id,
+			version);
+		return -ENODEV;
+	}
+	if (channels < 1 || channels > DAQ_MAX_CHANNELS ||
+	    pci_resource_len(pdev, DAQ_PCI_REGS) < DAQ_REG_SPACE(channels)) {
+		pci_err(pdev, "%u channels do not fit the card\n", channels);
+		return -ENODEV;
+	}
+	return channels;
+}
+
+/* An address that stays, for a card that has a serial number. */
+static void daq_pci_set_address(struct daq_pci *pci, struct net_device *netdev)
+{
+	u8 addr[ETH_ALEN] = { 0x02, 0xda };
+
+	pci->card.serial = pci_get_dsn(pci->pdev);
+	if (!pci->card.serial)
+		return;
+	put_unaligned_be32(pci->card.serial, &addr[2]);
+	eth_hw_addr_set(netdev, addr);
+	netdev->addr_assign_type = NET_ADDR_PERM;
+}
+
+static int daq_pci_setup_card(struct daq_pci *pci, struct net_device *netdev,
+			      struct pci_dev *pdev, void __iomem *regs)
+{
+	struct daq_card *card = &pci->card;
+	int err;
+
+	pci->pdev = pdev;
+	pci->regs = regs;
+	INIT_DELAYED_WORK(&pci->watch, daq_pci_watch);
+	/* There is nobody to tell yet. */
+	disable_delayed_work(&pci->watch);
+	card->dev = &pdev->dev;
+	card->ops = &daq_pci_ops;
+	card->channels = netdev->num_rx_queues;
+	daq_pci_set_address(pci, netdev);
+	err = daq_card_init(card, netdev);
+	if (err)
+		return err;
+
+	err = daq_pci_reset(pci);
+	if (err)
+		goto err_free_card;
+	pci_set_master(pdev);
+	pci->caps = daq_pci_read32(card, DAQ_REG_CAPS);
+	err = daq_pci_setup_vectors(pci);
+	if (err)
+		goto err_clear_master;
+	return 0;
+
+err_clear_master:
+	pci_clear_master(pdev);
+err_free_card:
+	daq_card_free(card);
+	return err;
+}
+
+/* The card knows of no memory when it is let go of. */
+static void daq_pci_release_card(struct daq_pci *pci)
+{
+	daq_pci_reset(pci);
+	pci_clear_master(pci->pdev);
+	pci_free_irq_vectors(pci->pdev);
+	kfree(pci->vectors);
+	daq_card_free(&pci->card);
+}
+
+static int daq_pci_register(struct daq_pci *pci, struct net_device *netdev)
+{
+	struct daq_card *card = &pci->card;
+	int err;
+
+	err = daq_ptp_register(card);
+	if (err)
+		return err;
+	err = daq_devlink_alloc(card);
+	if (err)
+		goto err_unregister_ptp;
+	err = register_netdev(netdev);
+	if (err)
+		goto err_free_devlink;
+	daq_devlink_show(card);
+	return 0;
+
+err_free_devlink:
+	daq_devlink_free(card);
+err_unregister_ptp:
+	daq_ptp_unregister(card);
+	return err;
+}
+
+static int daq_pci_probe(struct pci_dev *pdev, const struct pci_device_id *id)
+{
+	struct net_device *netdev;
+	struct daq_pci *pci;
+	void __iomem *regs;
+	int err, channels;
+
+	err = pcim_enable_device(pdev);
+	if (err)
+		return err;
+	regs = pcim_iomap_region(pdev, DAQ_PCI_REGS, KBUILD_MODNAME);
+	if (IS_ERR(regs))
+		return PTR_ERR(regs);
+	err = daq_pci_set_dma_mask(pdev);
+	if (err)
+		return err;
+	channels = daq_pci_identify(pdev, regs);
+	if (channels < 0)
+		return channels;
+
+	netdev = alloc_netdev_mqs(sizeof(*pci), "daq%d", NET_NAME_ENUM,
+				  daq_setup, channels, channels);
+	if (!netdev)
+		return -ENOMEM;
+	pci = netdev_priv(netdev);
+	err = daq_pci_setup_card(pci, netdev, pdev, regs);
+	if (err)
+		goto err_free_netdev;
+	err = daq_pci_register(pci, netdev);
+	if (err)
+		goto err_release_card;
+
+	pci_set_drvdata(pdev, pci);
+	/* For after an error of the bus. */
+	pci_save_state(pdev);
+	enable_delayed_work(&pci->watch);
+	schedule_delayed_work(&pci->watch, DAQ_PCI_WATCH);
+	return 0;
+
+err_release_card:
+	daq_pci_release_card(pci);
+err_free_netdev:
+	free_netdev(netdev);
+	return err;
+}
+
+static void daq_pci_remove(struct pci_dev *pdev)
+{
+	struct daq_pci *pci = pci_get_drvdata(pdev);
+	struct net_device *netdev = pci->card.netdev;
+
+	disable_delayed_work_sync(&pci->watch);
+	unregister_netdev(netdev);
+	daq_ptp_unregister(&pci->card);
+	daq_devlink_free(&pci->card);
+	daq_pci_release_card(pci);
+	free_netdev(netdev);
+}
+
+static void daq_pci_shutdown(struct pci_dev *pdev)
+{
+	daq_pci_leave(pci_get_drvdata(pdev));
+	pci_clear_master(pdev);
+}
+
+static const struct pci_device_id daq_pci_ids[] = {
+	{ PCI_DEVICE(DAQ_PCI_VENDOR, DAQ_PCI_CARD) },
+	{ }
+};
+MODULE_DEVICE_TABLE(pci, daq_pci_ids);
+
+static struct pci_driver daq_pci_driver = {
+	.name		= KBUILD_MODNAME,
+	.id_table	= daq_pci_ids,
+	.probe		= daq_pci_probe,
+	.remove		= daq_pci_remove,
+	.shutdown	= daq_pci_shutdown,
+	.driver.pm	= pm_sleep_ptr(&daq_pci_pm_ops),
+	.err_handler	= &daq_pci_error_handlers,
+};
+
+/**
+ * daq_pci_init() - drive cards on the PCI bus
+ *
+ * Return: 0 or a negative errno.
+ */
+int __init daq_pci_init(void)
+{
+	return pci_register_driver(&daq_pci_driver);
+}
+
+/**
+ * daq_pci_exit() - let go of all of them
+ */
+void daq_pci_exit(void)
+{
+	pci_unregister_driver(&daq_pci_driver);
+}
