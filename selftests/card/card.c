@@ -177,11 +177,7 @@ static void card_accept(struct card *card)
 {
 	int fd = accept4(card->listener, NULL, NULL, SOCK_CLOEXEC);
 
-	if (fd < 0)
-		return;
-	if (card->link.fd >= 0)
-		close(fd);	/* one machine at a time */
-	else
+	if (fd >= 0)
 		link_open(card, fd);
 }
 
@@ -194,7 +190,10 @@ void card_run(struct card *card)
 
 	for (;;) {
 		fds[POLL_STOP] = (struct pollfd){ card->stop, POLLIN, 0 };
-		fds[POLL_LISTENER] = (struct pollfd){ card->listener, POLLIN, 0 };
+		/* One machine at a time: the next one waits. */
+		fds[POLL_LISTENER] = (struct pollfd){
+			card->link.fd < 0 ? card->listener : -1, POLLIN, 0
+		};
 		fds[POLL_LINK] = (struct pollfd){ card->link.fd, POLLIN, 0 };
 		fds[POLL_CONTROL_LISTENER] = (struct pollfd){ card->control_listener, POLLIN, 0 };
 		fds[POLL_CONTROL] = (struct pollfd){ card->control, POLLIN, 0 };

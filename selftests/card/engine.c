@@ -250,22 +250,22 @@ static void engine_do_ops(struct card *card)
 {
 	struct engine *e = &card->engine;
 
-	if (e->reset) {
-		engine_power_on(card);
-		e->tail = e->head;
-		e->reset = false;
-	}
-	while (engine_has_op(e)) {
+	while (e->reset || engine_has_op(e)) {
 		struct engine_op op = e->op[e->tail % ENGINE_OPS];
+
+		if (e->reset) {
+			engine_power_on(card);
+			e->tail = e->head;
+			e->reset = false;
+			continue;
+		}
 
 		pthread_mutex_unlock(&e->lock);
 		pthread_rwlock_rdlock(&card->dma.lock);
 		engine_apply(card, &op);
 		pthread_rwlock_unlock(&card->dma.lock);
 		pthread_mutex_lock(&e->lock);
-		/* A reset in the meantime has dropped it already. */
-		if (!e->reset)
-			e->tail++;
+		e->tail++;
 	}
 	pthread_cond_broadcast(&e->idle);
 }
