@@ -95,6 +95,7 @@ static void test_end(void)
 		(hdr.flags & (DAQ_HDR_F_EOF | DAQ_HDR_F_LAST)) == (DAQ_HDR_F_EOF | DAQ_HDR_F_LAST) &&
 		is_outside(0, 5, 5 * SEGMENT, 101), "end: which says so");
 	ktap_ok(!(header(0, 4).flags & DAQ_HDR_F_LAST), "end: and no other does");
+	ktap_eq(counter(0, DAQ_CHAN_PRODUCED), 6, "end: a part of a sample is not left over");
 
 	power_on(2);
 	post(0, 4);

@@ -453,6 +453,9 @@ static void daq_next_place(struct daq_model_chan *ch, u32 len, u8 flags)
 	struct daq_model_place *next = &ch->next;
 
 	next->sample += len / ch->sample_bytes;
+	/* At the end of all there may be a part of a sample. */
+	if ((flags & DAQ_HDR_F_LAST) && len % ch->sample_bytes)
+		next->sample++;
 	next->offset += len;
 	next->segment++;
 	if (flags & DAQ_HDR_F_EOF) {
