@@ -22,7 +22,7 @@ set -uo pipefail
 here=$(cd "$(dirname "$0")" && pwd -P)
 cd "$here/.." || exit
 
-host_tests=(card_model card_modes card_doc card_outside lib_frame)
+host_tests=(card_model card_modes card_doc card_outside card_bus card_fuzz lib_frame)
 # By itself, since it counts what the kernel does.
 plain_tests=(link.sh format.sh xdp ptp.sh cable.sh tap.sh output forward modes classic abuse steady.sh lifetime.sh cycles
 	personality.sh)
