@@ -1,0 +1,247 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# Cards on the PCI bus: three emulated ones, which VM_CARDS of pci_cards in
+# run.sh describes: one with a vector per queue, one that is kicked and has no
+# interrupts, one with a single vector for all. What happens to cards while
+# they work: unbinding, resets, sleep, and that they vanish.
+
+# shellcheck disable=SC2317 # functions that only check and wait_for call
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+. "$(dirname "$0")/lib.sh"
+
+driver=/sys/bus/pci/drivers/daq
+ports=/dev/virtio-ports
+
+# interface ADDRESS: the name of the card's interface, if there is one.
+interface() {
+	basename "$driver/$1/net/"*
+}
+
+has_interface() {
+	[ -d "$driver/$1/net" ]
+}
+
+# vectors CARD: how many interrupts its interface has.
+vectors() {
+	grep -c " $1-[0-9]*\$" /proc/interrupts
+}
+
+# use CARD: all of its channels acquire something, and it is up.
+use() {
+	daq set "$1" --channel all --source counter --sample-bytes 8 --segment 4096 \
+		--frame 20480 --rate $((512 * 40 / scale)) &&
+		ip link set "$1" up && wait_for_carrier "$1"
+}
+
+member() {
+	sed -n "s/.*\"$1\": \([0-9]*\).*/\1/p" "$2" | head -n 1
+}
+
+# whole NAME CARD: the card works, without loss.
+whole() {
+	check "$1: a capture of all channels" timeout $((60 * scale)) \
+		daq capture "$2" --channel all --frames 10 --quiet --json "$dir/whole"
+	equal "$1: nothing lost" "$(member lost_segments "$dir/whole")" 0
+}
+
+# in_background CARD SECONDS: a capture, which is the process $capture.
+in_background() {
+	: >"$dir/capture"
+	daq capture "$1" --channel all --quiet --allow-loss --duration $(($2 * scale)) \
+		--json "$dir/background" 2>"$dir/capture" &
+	capture=$!
+	wait_for 20 grep -q capturing "$dir/capture"
+}
+
+# ended_within MS: the capture in the background failed as soon as that.
+ended_within() {
+	local from=${EPOCHREALTIME/./} status=0
+
+	wait "$capture" || status=$?
+	took=$(((${EPOCHREALTIME/./} - from) / 1000))
+	[ "$status" -eq 1 ] && [ "$took" -le $(($1 * scale)) ]
+}
+
+# tell CARD COMMAND: to the process that plays card number CARD.
+tell() {
+	local answer port
+
+	exec {port}<>"$ports/card$1"
+	echo "$2" >&"$port"
+	read -r -t 20 answer <&"$port"
+	exec {port}>&-
+	[ "$answer" = ok ]
+}
+
+# accounted NAME CARD: every segment, while the card is down.
+accounted() {
+	local i produced=0 sum=0 name
+
+	read_stats "$2"
+	for name in "${!stats[@]}"; do
+		case $name in
+		ch*_produced) produced=$((produced + stats[$name])) ;;
+		ch*_socket | ch*_stack | ch*_xdp_tx | ch*_drop_*) sum=$((sum + stats[$name])) ;;
+		esac
+	done
+	equal "$1: produced = delivered + dropped" "$produced" "$sum"
+	check "$1: and that is some" [ "$produced" -gt 100 ]
+}
+
+test_probe() {
+	local i
+
+	modprobe daq
+	check "three cards" wait_for 10 has_interface "${addresses[2]}"
+	for i in 0 1 2; do
+		names[i]=$(interface "${addresses[i]}")
+		matches "card $i: what ethtool -i shows" "$(ethtool -i "${names[i]}")" \
+			"driver: daq*bus-info: ${addresses[i]}*"
+		matches "card $i: has a devlink instance" "$(devlink dev info)" \
+			"*pci/${addresses[i]}*"
+		check "card $i: has a clock" [ -d "$driver/${addresses[i]}/ptp" ]
+		refused "card $i: is not removed like a software card" 2 \
+			"*Operation not supported*" ip link del "${names[i]}"
+		refused "card $i: is what it is" 1 "*only software cards*" \
+			daq card "${names[i]}" --personality polled
+		check "card $i: comes up" use "${names[i]}"
+	done
+	matches "card 0: interrupts" "$(daq card "${names[0]}")" "*interrupt"
+	matches "card 1: is kicked" "$(daq card "${names[1]}")" "*kicked"
+	equal "card 0: a vector per queue and one for events" "$(vectors "${names[0]}")" 9
+	equal "card 1: no vector" "$(vectors "${names[1]}")" 0
+	equal "card 2: one vector for all" "$(vectors "${names[2]}")" 1
+}
+
+test_capture() {
+	local i
+
+	for i in 0 1 2; do
+		whole "card $i" "${names[i]}"
+		read_stats "${names[i]}"
+		if [ "$i" -eq 1 ]; then
+			equal "card $i: no interrupts" "${stats[queue0_irqs]}" 0
+		else
+			check "card $i: interrupts" [ "${stats[queue0_irqs]}" -gt 0 ]
+		fi
+	done
+}
+
+test_unbind() {
+	local name
+
+	in_background "${names[0]}" 60
+	echo "${addresses[0]}" >"$driver/unbind"
+	check "unbind: the consumer is told ($took ms)" ended_within 2000
+	matches "unbind: that the card was removed" "$(<"$dir/capture")" "*removed*"
+	echo "${addresses[0]}" >"$driver/bind"
+	check "unbind: the card can be bound again" has_interface "${addresses[0]}"
+	name=$(interface "${addresses[0]}")
+	names[0]=$name
+	use "$name"
+	whole "unbind: afterwards" "$name"
+}
+
+# A reset of the function while data flow: the consumer goes on.
+test_reset() {
+	local before
+
+	read_stats "${names[0]}"
+	before=${stats[ch0_produced]}
+	in_background "${names[0]}" 5
+	sleep 1
+	check "reset: by sysfs" tee "/sys/bus/pci/devices/${addresses[0]}/reset" <<<1
+	check "reset: the consumer goes on" wait "$capture"
+	check "reset: and gets frames" [ "$(member frames "$dir/background")" -gt 0 ]
+	read_stats "${names[0]}"
+	check "reset: counters go on" [ "${stats[ch0_produced]}" -gt "$before" ]
+	whole "reset: afterwards" "${names[0]}"
+	ip link set "${names[0]}" down
+	accounted "reset" "${names[0]}"
+	use "${names[0]}"
+}
+
+clock_is_near() {
+	local ptp
+
+	ptp=$(phc_ctl "${names[0]}" get) && ptp=${ptp##*clock time is } &&
+		[ $((${ptp%%.*} - $(date +%s))) -ge -2 ] &&
+		[ $((${ptp%%.*} - $(date +%s))) -le 2 ]
+}
+
+sleep_a_while() {
+	echo devices >/sys/power/pm_test && echo freeze >/sys/power/state
+}
+
+test_sleep() {
+	local i
+
+	if [ ! -w /sys/power/pm_test ]; then
+		skip "sleep" "this kernel does not test sleep"
+		return
+	fi
+	phc_ctl "${names[0]}" set >/dev/null
+	in_background "${names[0]}" 10
+	check "sleep: devices only" sleep_a_while
+	check "sleep: the consumer goes on" wait "$capture"
+	check "sleep: and gets frames" [ "$(member frames "$dir/background")" -gt 0 ]
+	check "sleep: the clock is right" clock_is_near
+	for i in 0 1 2; do
+		whole "sleep: card $i afterwards" "${names[i]}"
+		ip link set "${names[i]}" down
+		accounted "sleep: card $i" "${names[i]}"
+		use "${names[i]}"
+	done
+}
+
+is_down() {
+	[ "$(<"/sys/class/net/$1/operstate")" != up ]
+}
+
+# gone NUMBER: and back again.
+test_gone() {
+	local i=$1 name=${names[$1]}
+
+	if [ ! -e "$ports/card$i" ]; then
+		skip "gone" "nobody plays the card"
+		return
+	fi
+	in_background "$name" 60
+	check "gone: card $i" tell "$i" gone
+	check "gone: the consumer is told ($took ms)" ended_within 1500
+	check "gone: the interface is down" wait_for 5 is_down "$name"
+	refused "gone: and stays so" 2 "*No such device*" ip link set "$name" up
+	check "gone: statistics can be read" ip -s link show "$name"
+	check "gone: the driver lets go of it" tee "$driver/unbind" <<<"${addresses[i]}"
+	check "gone: it comes back" tell "$i" back
+	check "gone: and is bound" tee "$driver/bind" <<<"${addresses[i]}"
+	name=$(interface "${addresses[i]}")
+	names[i]=$name
+	check "gone: comes up" use "$name"
+	whole "gone: afterwards" "$name"
+}
+
+mapfile -t addresses < <(
+	for device in /sys/bus/pci/devices/*; do
+		[ "$(<"$device/vendor")" != 0xdac0 ] || basename "$device"
+	done
+)
+names=()
+took=
+
+begin
+if [ "${#addresses[@]}" -lt 3 ]; then
+	echo "1..0 # SKIP three emulated cards are needed"
+	exit 0
+fi
+test_probe
+test_capture
+test_unbind
+test_reset
+test_sleep
+test_gone 0
+test_gone 1
+test_gone 0
+check "the driver can be unloaded" modprobe -r daq
+finish
