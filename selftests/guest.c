@@ -54,8 +54,9 @@ const char *card_ifname(unsigned int channels)
 	ifname = getenv("NETIF");
 	if (!ifname) {
 		ifname = OWN_CARD;
-		if (shell("ip link add %s numrxqueues %u numtxqueues %u type daq && ip link set %s up",
-			  ifname, channels, channels, ifname))
+		if (shell("ip link add %s numrxqueues %u numtxqueues %u type daq && "
+			  "daq card %s --personality ${TEST_PERSONALITY:-interrupt} && "
+			  "ip link set %s up", ifname, channels, channels, ifname, ifname))
 			ktap_die("cannot make a software card");
 		atexit(delete_card);
 	}

@@ -4,6 +4,8 @@
 # What the shell tests share: KTAP output, a card of their own. Sourced, never run.
 # Processes are slow to start in the guest: keep to the shell where it can do a thing.
 
+# TEST_PERSONALITY: what kind of card to make.
+
 # How many times slower than usual this kernel is: rates are divided by it.
 scale=${TEST_SCALE:-1}
 
@@ -104,6 +106,7 @@ finish() {
 make_card() {
 	cards+=("$1")
 	ip link add "$1" numrxqueues "$2" numtxqueues "$2" type daq &&
+		daq card "$1" --personality "${TEST_PERSONALITY:-interrupt}" &&
 		ip link set "$1" up && wait_for_carrier "$1"
 }
 

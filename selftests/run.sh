@@ -32,6 +32,11 @@ bounce_tests=(capture conserve xsk_bare metadata steer record.sh)
 reconf_tests=(ethtool.sh queues reconfig)
 # Whether what differs in a newer kernel is taken into account.
 newer_tests=(link.sh capture ptp.sh metadata ethtool.sh queues)
+# Whether it matters that a card does not interrupt, and moves nothing by itself.
+kicked_tests=(xsk_bare modes output cable.sh record.sh)
+# Real PCI, with a process at the other side of the bus, see pci.sh.
+pci_tests=(pci.sh)
+pci_cards='--channels 8;--channels 4 --personality kicked --interrupts none;--channels 2 --interrupts msi'
 
 # That a report is what it takes to fail a machine.
 detector_tests=(detectors.sh)
@@ -179,6 +184,7 @@ guest() {
 	# shellcheck disable=SC2016 # for the guest to expand
 	selftests/vm/run.sh 'TEST_TIMEOUT='"${TEST_TIMEOUT-}"' \
 		TEST_SCALE='"${TEST_SCALE:-1}"' \
+		TEST_PERSONALITY='"${TEST_PERSONALITY:-interrupt}"' \
 		selftests/run-here.sh "build/vm/$(uname -r)/selftests" '"${selected[*]}"
 }
 
@@ -204,6 +210,10 @@ select_tests "${bounce_tests[@]}" &&
 select_tests "${reconf_tests[@]}" &&
 	VM_APPEND="${VM_APPEND-} swiotlb=65536,force" \
 		run_group "machine that is reconfigured" guest
+select_tests "${kicked_tests[@]}" &&
+	TEST_PERSONALITY=kicked run_group "machine with cards that are kicked" guest
+select_tests "${pci_tests[@]}" &&
+	VM_CARDS="$pci_cards" run_group "machine with PCI cards" guest
 [ -z "$debug" ] && select_tests "${newer_tests[@]}" &&
 	VM_KERNEL=7 run_group "machine with kernel 7" guest
 echo "1..$files"

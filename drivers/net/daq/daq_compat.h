@@ -54,6 +54,7 @@ daq_xsk_request_metadata(struct xsk_buff_pool *pool,
 }
 
 #define DAQ_XSK_LAUNCH_TIME
+#define DAQ_SYSTEM_WQ		system_wq
 
 /* ETHTOOL_GRXRINGS tells it. */
 #define DAQ_RX_RING_COUNT
@@ -121,6 +122,7 @@ daq_xsk_request_metadata(struct xsk_buff_pool *pool,
 
 #define DAQ_XSK_LAUNCH_TIME	\
 	.tmo_request_launch_time = daq_request_launch_time,
+#define DAQ_SYSTEM_WQ		system_percpu_wq
 
 static inline u32 daq_get_rx_ring_count(struct net_device *netdev)
 {

@@ -10,6 +10,7 @@
 #include <linux/unaligned.h>
 
 #include "daq.h"
+#include "daq_compat.h"
 
 #define DAQ_PCI_VENDOR	0xdac0
 #define DAQ_PCI_CARD	0x0001
@@ -68,7 +69,7 @@ static bool daq_pci_reachable(struct daq_card *card)
 static void daq_pci_lose(struct daq_pci *pci)
 {
 	if (xchg(&pci->state, DAQ_PCI_GONE) != DAQ_PCI_GONE)
-		mod_delayed_work(system_wq, &pci->watch, 0);
+		mod_delayed_work(DAQ_SYSTEM_WQ, &pci->watch, 0);
 }
 
 /* All ones may be a value, but not of the register that says who is there. */
@@ -289,7 +290,7 @@ static void daq_pci_give_up(struct daq_pci *pci)
 {
 	enable_delayed_work(&pci->watch);
 	WRITE_ONCE(pci->state, DAQ_PCI_GONE);
-	mod_delayed_work(system_wq, &pci->watch, 0);
+	mod_delayed_work(DAQ_SYSTEM_WQ, &pci->watch, 0);
 }
 
 /* The card is as after power-on. */
