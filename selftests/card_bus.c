@@ -681,6 +681,37 @@ static void capture_external(const char *path, bool is_pipe, const char *name)
 	client_stop(c);
 }
 
+/* A file that begins when it is told to, and again. */
+static void test_wait(const char *path)
+{
+	struct card_options opt = { .channels = 1, .caps = DAQ_CAP_AUTO };
+	char answer[4096], error[256];
+	int fd;
+
+	opt.input[0] = feed_open_input(path, false, error, sizeof(error));
+	if (!opt.input[0])
+		ktap_die("%s", error);
+	feed_hold(opt.input[0], true);
+	client_start(c, &opt);
+	fd = control_open();
+	client_greet(c);
+	client_map_memory(c);
+	client_set_master(c, true);
+	client_start_queue(c, 0, DAQ_QUEUE_CTRL_RX);
+	client_post(c, 0, RING);
+	client_start_chan(c, 0, DAQ_SOURCE_EXTERNAL, SEGMENT, 5120000);
+	usleep(50000);
+	ktap_eq(client_reg(c, DAQ_REG_CHAN(0) + DAQ_CHAN_PRODUCED), 0, "wait: nothing comes");
+	ktap_ok(control(fd, "go\n", answer, sizeof(answer)) && client_wait_reported(c, 0, 101) &&
+		compare_to_file(101) == FILE_SIZE, "wait: then all of it comes");
+	ktap_ok(control(fd, "rewind 0\n", answer, sizeof(answer)) &&
+		client_wait_reported(c, 0, 202) &&
+		!memcmp(payload(0, 101), payload(0, 0), SEGMENT), "rewind: it comes again");
+	ktap_ok(!control(fd, "rewind 1\n", answer, sizeof(answer)), "rewind: not another input");
+	close(fd);
+	client_stop(c);
+}
+
 static void test_input(void)
 {
 	char folder[] = "/tmp/daq-card-XXXXXX", path[128], error[256];
@@ -690,6 +721,7 @@ static void test_input(void)
 	snprintf(path, sizeof(path), "%s/file", folder);
 	make_file(path);
 	capture_external(path, false, "file");
+	test_wait(path);
 	unlink(path);
 	ktap_ok(!feed_open_input(path, false, error, sizeof(error)) && strstr(error, "No such file"),
 		"file: none");

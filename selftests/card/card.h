@@ -172,6 +172,7 @@ struct feed;
 struct feed *feed_open_input(const char *path, bool loop, char *error, size_t size);
 struct feed *feed_open_output(const char *path, char *error, size_t size);
 void feed_start(struct feed *feed, void (*news)(void *ctx), void *ctx);
+void feed_hold(struct feed *feed, bool hold);
 bool feed_rewind(struct feed *feed);
 u32 feed_peek(struct feed *feed, u64 pos, u32 len, bool *last);
 void feed_pull(struct feed *feed, u64 pos, void *buf, u32 len);

@@ -42,6 +42,17 @@ static bool control_rewind(struct card *card, const char *which, char *error, si
 	return true;
 }
 
+/* Inputs that were held begin. */
+static void control_go(struct card *card)
+{
+	u32 i;
+
+	for (i = 0; i < card->opt.channels; i++)
+		if (card->opt.input[i])
+			feed_hold(card->opt.input[i], false);
+	engine_kick(card);
+}
+
 static bool control_do(struct card *card, const char *command, char *error, size_t size)
 {
 	if (!strcmp(command, "die"))
@@ -54,13 +65,15 @@ static bool control_do(struct card *card, const char *command, char *error, size
 		card_set_mode(card, ENGINE_RUNS);
 	else if (!strcmp(command, "report"))
 		card_report(card, control_line, card);
+	else if (!strcmp(command, "go"))
+		control_go(card);
 	else if (!strncmp(command, "rewind ", 7))
 		return control_rewind(card, command + 7, error, size);
 	else if (!strncmp(command, "fault ", 6))
 		return control_fault(card, command + 6, error, size);
 	else
 		return snprintf(error, size, "no such command: %.80s; try gone, back, stuck, die, "
-				"report, rewind CHANNEL, fault KIND[:CHANNEL]=RATE, fault none", command) < 0;
+				"report, go, rewind CHANNEL, fault KIND[:CHANNEL]=RATE, fault none", command) < 0;
 	return true;
 }
 

@@ -32,6 +32,7 @@
  * @base: what to add to a position on the card to get one in the file or pipe
  * @seen: where the card was last
  * @ahead: read ahead to here
+ * @held: it has nothing yet, whatever there is
  * @rewind: the next position is the file's beginning
  * @lock: everything below
  * @moved: @head, @tail or @end has changed
@@ -57,6 +58,7 @@ struct feed {
 	u64 base;
 	u64 seen;
 	u64 ahead;
+	bool held;
 	bool rewind;
 	pthread_mutex_t lock;
 	pthread_cond_t moved;
@@ -344,9 +346,12 @@ static u32 feed_peek_ring(struct feed *feed, u64 at, u32 len, bool *last)
  */
 u32 feed_peek(struct feed *feed, u64 pos, u32 len, bool *last)
 {
-	u64 at = feed_place(feed, pos);
+	u64 at;
 
 	*last = false;
+	if (READ_ONCE(feed->held))
+		return 0;
+	at = feed_place(feed, pos);
 	return feed->regular ? feed_peek_file(feed, at, len, last) :
 			       feed_peek_ring(feed, at, len, last);
 }
@@ -393,6 +398,12 @@ void feed_release(struct feed *feed, u64 pos)
 		feed->tail = at;
 	pthread_cond_signal(&feed->moved);
 	pthread_mutex_unlock(&feed->lock);
+}
+
+/* From now on an input has nothing, or what there is. */
+void feed_hold(struct feed *feed, bool hold)
+{
+	WRITE_ONCE(feed->held, hold);
 }
 
 /* Begin a file again. Return: whether it is one. */

@@ -25,13 +25,14 @@ static const char usage[] =
 "  --input N=PATH         what source \"external\" of channel N is: a file, a pipe, or\n"
 "                         - for standard input\n"
 "  --loop                 begin files again at their end\n"
+"  --wait                 inputs have nothing until the command go\n"
 "  --output N=PATH        where goes what channel N plays: payload of segments,\n"
 "                         other packets whole\n"
 "  --log FILE             what happened, a line each; - for standard output\n"
 "  --control PATH         a socket to give commands to, a line each: gone (off the\n"
 "                         bus), stuck (answers, but does nothing), back, die (end\n"
-"                         at once), report, rewind N, fault KIND[:N]=RATE, fault\n"
-"                         none\n"
+"                         at once), report, go, rewind N, fault KIND[:N]=RATE,\n"
+"                         fault none\n"
 "  --fault KIND[:N]=RATE  let it happen on channel N, or all, by chance; RATE from 0\n"
 "                         to 1. Once per segment: drop, corrupt, duplicate, length,\n"
 "                         index, spurious-irq; per interrupt: lost-irq; per stop or\n"
@@ -48,12 +49,13 @@ struct command_line {
 	const char *fault[64];
 	u32 faults;
 	bool loop;
+	bool wait;
 	struct card_options card;
 };
 
 enum {
 	OPT_SOCKET = 256, OPT_CHANNELS, OPT_PERSONALITY, OPT_INTERRUPTS, OPT_INPUT,
-	OPT_LOOP, OPT_OUTPUT, OPT_LOG, OPT_CONTROL, OPT_FAULT, OPT_SEED, OPT_HELP,
+	OPT_LOOP, OPT_WAIT, OPT_OUTPUT, OPT_LOG, OPT_CONTROL, OPT_FAULT, OPT_SEED, OPT_HELP,
 };
 
 static const struct option options[] = {
@@ -63,6 +65,7 @@ static const struct option options[] = {
 	{ "interrupts", required_argument, NULL, OPT_INTERRUPTS },
 	{ "input", required_argument, NULL, OPT_INPUT },
 	{ "loop", no_argument, NULL, OPT_LOOP },
+	{ "wait", no_argument, NULL, OPT_WAIT },
 	{ "output", required_argument, NULL, OPT_OUTPUT },
 	{ "log", required_argument, NULL, OPT_LOG },
 	{ "control", required_argument, NULL, OPT_CONTROL },
@@ -163,6 +166,9 @@ static void take_option(struct command_line *line, int opt)
 	case OPT_LOOP:
 		line->loop = true;
 		break;
+	case OPT_WAIT:
+		line->wait = true;
+		break;
 	case OPT_OUTPUT:
 		connect_channel("--output", optarg, line->output);
 		break;
@@ -212,6 +218,7 @@ static void open_files(struct command_line *line)
 							 sizeof(error));
 			if (!card->input[i])
 				fail("--input %u: %s", i, error);
+			feed_hold(card->input[i], line->wait);
 		}
 		if (line->output[i]) {
 			card->output[i] = feed_open_output(line->output[i], error, sizeof(error));
