@@ -19,6 +19,10 @@ typedef uint32_t u32;
 typedef int32_t s32;
 typedef uint64_t u64;
 
+/* As in the kernel: the message is the expression. */
+#undef static_assert
+#define static_assert(expr)	_Static_assert(expr, #expr)
+
 #define U64_MAX			UINT64_MAX
 #define NSEC_PER_SEC		1000000000L
 #define NSEC_PER_MSEC		1000000L
