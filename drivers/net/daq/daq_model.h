@@ -30,7 +30,7 @@ enum daq_tamper {
  * struct daq_model_outside - what is connected to a card
  * @peek: how many of the next @len bytes from @pos of an input there are: all;
  *	  fewer at the end; or 0, and then the host takes a step when there are
- *	  more. *@last: nothing follows them
+ *	  more. It tells by the last argument when nothing follows them
  * @pull: get bytes that @peek promised
  * @release: nothing before @pos will be asked for any more
  * @room: whether an output takes a packet of @len bytes now; else it is asked
