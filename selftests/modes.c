@@ -334,9 +334,10 @@ static void test_busy_poll(struct daq_steer *steer)
 	unsigned int right;
 	u64 irqs;
 
+	/* A queue that nobody polls would wait for news. */
 	if (shell("echo 1000000 >/sys/class/net/%s/napi_defer_hard_irqs && "
-		  "echo 60000000000 >/sys/class/net/%s/gro_flush_timeout",
-		  card_ifname(2), card_ifname(2)))
+		  "echo 60000000000 >/sys/class/net/%s/gro_flush_timeout && "
+		  "ethtool -L %s combined 1", card_ifname(2), card_ifname(2), card_ifname(2)))
 		ktap_die("cannot set up busy polling");
 	if (open_umem(&mode, &user) || open_socket(&mode, &user, card_ifname(2), 0, false))
 		ktap_die("cannot open a socket");
@@ -349,8 +350,11 @@ static void test_busy_poll(struct daq_steer *steer)
 	right = receive_many(&user, 0, LONG, 200);
 	ktap_eq(right, 200, "busy polling: 200 segments");
 	ktap_eq(queue_irqs() - irqs, 0, "busy polling: without an interrupt");
+	ktap_ok(shell("grep -q daq_timer_fires /proc/timer_list") == 1,
+		"busy polling: without a timer");
 	shell("echo 0 >/sys/class/net/%s/napi_defer_hard_irqs; "
-	      "echo 0 >/sys/class/net/%s/gro_flush_timeout", card_ifname(2), card_ifname(2));
+	      "echo 0 >/sys/class/net/%s/gro_flush_timeout; ethtool -L %s combined 2",
+	      card_ifname(2), card_ifname(2), card_ifname(2));
 	quiesce();
 	xsk_socket__delete(user.xsk);
 	xsk_umem__delete(umem);

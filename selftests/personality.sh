@@ -9,6 +9,7 @@
 . "$(dirname "$0")/lib.sh"
 
 card=daqt0
+cost=
 
 # be KIND: the card is of that kind from now on.
 be() {
@@ -34,6 +35,41 @@ setting() {
 
 member() {
 	sed -n "s/.*\"$1\": \([0-9]*\).*/\1/p" "$2" | head -n 1
+}
+
+# Whether the timer of a card is going to fire.
+timer_runs() {
+	grep -q daq_timer_fires /proc/timer_list
+}
+
+no_timer_runs() {
+	! timer_runs
+}
+
+# Jiffies that all processors were busy so far.
+busy_time() {
+	local user nice system irq softirq
+
+	read -r _ user nice system _ _ irq softirq _ </proc/stat
+	echo $((user + nice + system + irq + softirq))
+}
+
+# What an idle card costs, less what the machine costs anyway.
+costs_little() {
+	local up down
+
+	up=$(busy_time)
+	sleep 10
+	up=$(($(busy_time) - up))
+	ip link set "$card" down
+	sleep 1
+	down=$(busy_time)
+	sleep 10
+	down=$(($(busy_time) - down))
+	ip link set "$card" up
+	cost="$up - $down jiffies in 10 s"
+	# A hundred of them are a second.
+	[ $((up - down)) -le $((10 * scale)) ]
 }
 
 period_is_longest() {
@@ -87,6 +123,12 @@ test_period() {
 	daq set "$card" --channel all --source none
 	matches "$kind: it adapts" "$(ethtool -c "$card")" "*Adaptive RX: on*"
 	check "$kind: an idle card is looked at seldom" wait_for 20 period_is_longest
+	check "$kind: by a timer" timer_runs
+	check "$kind: which costs less than 1 % of a processor" costs_little
+	echo "# $cost"
+	ip link set "$card" down
+	check "$kind: there is none while it is down" no_timer_runs
+	ip link set "$card" up
 	daq set "$card" --channel 0 --source counter --sample-bytes 8 --segment 4096 \
 		--frame 4096 --rate $((512 * 500 / scale))
 	sleep 1

@@ -340,6 +340,13 @@ static void daq_wait_for_news(struct daq_queue *q)
 		daq_queue_doorbell(q, DAQ_QUEUE_IRQ_ARM, seen);
 }
 
+/* A queue that is polled again, by a socket maybe, runs no timer that kicks. */
+static void daq_move_on(struct daq_queue *q)
+{
+	if (q->card->kicked)
+		daq_kick(q->card);
+}
+
 /**
  * daq_irq() - the card interrupted for a queue
  * @q: queue
@@ -369,9 +376,6 @@ int daq_poll(struct napi_struct *napi, int budget)
 	u64_stats_inc(&q->stats.polls);
 	u64_stats_update_end(&q->stats.syncp);
 
-	/* Then no timer may run. */
-	if (q->card->kicked && test_bit(NAPI_STATE_IN_BUSY_POLL, &napi->state))
-		daq_kick(q->card);
 	daq_tx_poll(q, budget);
 	if (!budget)
 		return 0;
@@ -384,10 +388,14 @@ int daq_poll(struct napi_struct *napi, int budget)
 	 */
 	if (q->pool)
 		daq_tx_socket(q, work == budget ? budget : U32_MAX);
-	if (!refilled || work == budget)
+	if (!refilled || work == budget) {
+		daq_move_on(q);
 		return budget;
+	}
 
 	if (napi_complete_done(napi, work))
 		daq_wait_for_news(q);
+	else
+		daq_move_on(q);
 	return work;
 }

@@ -64,18 +64,19 @@ static ktime_t daq_period(const struct daq_timer *timer)
 	return ns_to_ktime((u64)timer->period * NSEC_PER_USEC);
 }
 
-static enum hrtimer_restart daq_timer_fires(struct hrtimer *hrtimer)
+/* Over a slow bus, too, looking leaves most of the time for what is found. */
+static ktime_t daq_pause(const struct daq_timer *timer, ktime_t since)
 {
-	struct daq_card *card = container_of(hrtimer, struct daq_card,
-					     timer.hrtimer);
+	return max(daq_period(timer), 4 * ktime_sub(ktime_get(), since));
+}
+
+/* Return: whether there was news for a queue. */
+static bool daq_wake_queues(struct daq_card *card)
+{
 	struct daq_timer *timer = &card->timer;
-	unsigned long flags;
-	bool found;
+	bool found = false;
 	u32 i;
 
-	found = card->kicked && daq_kick(card);
-
-	spin_lock_irqsave(&timer->lock, flags);
 	for_each_set_bit(i, timer->waiting, card->channels) {
 		struct daq_queue *q = &card->queues[i];
 
@@ -85,13 +86,29 @@ static enum hrtimer_restart daq_timer_fires(struct hrtimer *hrtimer)
 		napi_schedule_irqoff(&q->napi);
 		found = true;
 	}
+	return found;
+}
+
+static enum hrtimer_restart daq_timer_fires(struct hrtimer *hrtimer)
+{
+	struct daq_card *card = container_of(hrtimer, struct daq_card,
+					     timer.hrtimer);
+	struct daq_timer *timer = &card->timer;
+	ktime_t since = ktime_get();
+	unsigned long flags;
+	bool found, again;
+
+	found = card->kicked && daq_kick(card);
+
+	spin_lock_irqsave(&timer->lock, flags);
+	found |= daq_wake_queues(card);
 	daq_adapt_period(timer, found);
-	timer->running = !bitmap_empty(timer->waiting, card->channels);
-	if (timer->running)
-		hrtimer_forward_now(hrtimer, daq_period(timer));
-	found = timer->running;
+	again = !bitmap_empty(timer->waiting, card->channels);
+	timer->running = again;
+	if (again)
+		hrtimer_forward_now(hrtimer, daq_pause(timer, since));
 	spin_unlock_irqrestore(&timer->lock, flags);
-	return found ? HRTIMER_RESTART : HRTIMER_NORESTART;
+	return again ? HRTIMER_RESTART : HRTIMER_NORESTART;
 }
 
 /**
