@@ -23,11 +23,11 @@ here=$(cd "$(dirname "$0")" && pwd -P)
 cd "$here/.." || exit
 
 host_tests=(card_model card_modes card_doc card_outside card_bus card_fuzz lib_frame)
-# By itself, since it counts what the kernel does.
-plain_tests=(link.sh format.sh xdp ptp.sh cable.sh tap.sh output forward modes classic abuse steady.sh lifetime.sh cycles
-	personality.sh)
+# By themselves, since some count what the kernel does.
+# modes: chunks that cross pages, which bounce buffers do not.
+plain_tests=(link.sh format.sh xdp ptp.sh cable.sh tap.sh modes steady.sh lifetime.sh cycles personality.sh)
 # All DMA through bounce buffers: what is not synchronised is not seen.
-bounce_tests=(capture conserve xsk_bare metadata steer record.sh)
+bounce_tests=(capture conserve xsk_bare metadata steer record.sh output forward classic abuse)
 # The same, and by itself for the time that it takes.
 reconf_tests=(ethtool.sh queues reconfig)
 # Whether what differs in a newer kernel is taken into account.
@@ -37,9 +37,13 @@ kicked_tests=(xsk_bare modes output cable.sh record.sh)
 # Real PCI, with a process at the other side of the bus, see pci.sh.
 pci_tests=(pci.sh)
 pci_cards='--channels 8;--channels 4 --personality kicked --interrupts none;--channels 2 --interrupts msi'
+# Of the kernel's own tests some that end soon, see conformance/run.sh.
+suite_jobs=(xsk-6.12-zc-loop xsk-6.12-zc-pair:SEND net-6.12-queues net-6.12-stats net-6.12-ping)
 
 # That a report is what it takes to fail a machine.
 detector_tests=(detectors.sh)
+# By itself, since it lets kernel memory run out; needs a kernel that can.
+failing_tests=(failing)
 
 passed=0
 failed=0
@@ -188,6 +192,14 @@ guest() {
 		selftests/run-here.sh "build/vm/$(uname -r)/selftests" '"${selected[*]}"
 }
 
+suites() {
+	local suites
+
+	suites=$(selftests/conformance/suites.sh) || return
+	VM_SHARE=$suites selftests/vm/run.sh \
+		"selftests/conformance/run-here.sh /share ${selected[*]}"
+}
+
 # This machine's console has to be bad, and run.sh to notice.
 detectors() {
 	local status=0
@@ -214,8 +226,15 @@ select_tests "${kicked_tests[@]}" &&
 	TEST_PERSONALITY=kicked run_group "machine with cards that are kicked" guest
 select_tests "${pci_tests[@]}" &&
 	VM_CARDS="$pci_cards" run_group "machine with PCI cards" guest
-[ -z "$debug" ] && select_tests "${newer_tests[@]}" &&
-	VM_KERNEL=7 run_group "machine with kernel 7" guest
+if [ -n "$debug" ]; then
+	select_tests "${failing_tests[@]}" &&
+		run_group "machine where allocations fail" guest
+else
+	select_tests "${newer_tests[@]}" &&
+		VM_KERNEL=7 run_group "machine with kernel 7" guest
+	select_tests "${suite_jobs[@]}" &&
+		run_group "machine with the kernel's own tests" suites
+fi
 echo "1..$files"
 if [ "$files" -eq 0 ]; then
 	echo "# no such test: ${wanted[*]}"
