@@ -3,15 +3,18 @@
 #
 # usage: run.sh
 #
-# The demonstration: real recordings are played into a software card, captured
-# through zero-copy sockets, and compared.  Exits with 0 only if every channel
-# came back identical, without loss and without a copy.
+# The demonstration: real recordings are played into a card, captured through
+# zero-copy sockets, and compared.  Exits with 0 only if every channel came back
+# identical, without loss and without a copy.
 #
 # The recordings and the programs to decode them come from the root file system
 # of ../vm/rootfs.sh, so that the host needs neither.  Everything is left under
 # build/demo: input/ (decoded once), output/ and frame.png.
 #
 # Environment:
+#   CARD=pci       instead of a software card one on the PCI bus, played by a
+#                  process on this side: see ../card
+#   CARD_OPTIONS   more of its options, such as --personality kicked
 #   NATIVE=1       no virtual machine: use the driver installed on this one
 #   VM_*           see ../vm/run.sh
 
@@ -92,8 +95,25 @@ check_native() {
 			"make && sudo make install, or leave NATIVE out"
 }
 
+# One input for each recording; the guest says when they begin.
+describe_card() {
+	local i=0 file
+
+	VM_CARDS="--wait ${CARD_OPTIONS-}"
+	while IFS=$'\t' read -r _ file _; do
+		VM_CARDS+=" --input $i=/repo/$folder/input/$file"
+		i=$((i + 1))
+	done <"$folder/input/list"
+	VM_CARDS+=" --channels $i"
+	export VM_CARDS
+}
+
 run_card() {
-	if [ -n "$native" ]; then
+	if [ "$card" = pci ]; then
+		describe_card
+		note "starting a virtual machine, and a process that plays its card"
+		"$vm_dir/run.sh" "selftests/demo/card.sh $folder pci"
+	elif [ -n "$native" ]; then
 		check_native
 		note "using the driver of this machine, kernel $(uname -r)"
 		selftests/demo/card.sh "$folder"
@@ -125,10 +145,15 @@ clean_up() {
 main() {
 	local result=0
 
-	native=${NATIVE-}
+	native=${NATIVE-} card=${CARD:-soft}
 	# sudo drops the environment.
 	[ "${1-}" != --native ] || native=1
-	need_root ${native:+--native}
+	[ "${1-}" != --pci ] || card=pci
+	case $card,$native in
+	pci,) need_root --pci ;;
+	soft,*) need_root ${native:+--native} ;;
+	*) fail "CARD=$card: pci, or soft, and NATIVE=1 with that only" ;;
+	esac
 	trap clean_up EXIT
 	cd "$repo"
 	prepare_root
