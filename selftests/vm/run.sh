@@ -248,14 +248,17 @@ kernel_arguments() {
 	append+=" ${VM_APPEND-}"
 }
 
+# Where it can keep its state, for its driver forgets it when the guest sleeps.
 add_folder() {
+	folders=$((folders + 1))
 	qemu+=(-fsdev "local,id=$1,path=$2,security_model=none,multidevs=remap$3"
-		-device "virtio-9p-pci,fsdev=$1,mount_tag=$1")
+		-device "pcie-root-port,id=folder-$1,chassis=$((100 + folders))"
+		-device "virtio-9p-pci,fsdev=$1,mount_tag=$1,bus=folder-$1,x-pcie-pm-no-soft-reset=on")
 }
 
 # shellcheck disable=SC2054 # QEMU's commas
 qemu_arguments() {
-	local folder=/repo/${run#"$repo/"} extra
+	local folder=/repo/${run#"$repo/"} extra folders=0
 
 	case $accel in
 	kvm) qemu=(-accel kvm -cpu host) ;;
