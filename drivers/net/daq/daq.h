@@ -56,6 +56,10 @@ struct xsk_buff_pool;
  * @doorbell: write a doorbell register; does not sleep
  * @reachable: whether there is a card behind the registers; without one they
  *	       read 0 and ignore writes. NULL: always
+ * @cut_off: keep a card that does not stop away from host memory; NULL: there is
+ *	     no way to
+ * @restart: have a card start anew, after it was cut off from its reset on; takes
+ *	     RTNL. NULL: queues are all that there is to restart
  * @irq_enable: deliver interrupts of queue vectors to daq_irq()
  * @irq_disable: deliver no more of them; none runs when it returns
  * @set_cable: replace the cable to another card of this kind, by none if
@@ -68,6 +72,8 @@ struct daq_hw_ops {
 	void (*write32)(struct daq_card *card, u32 reg, u32 val);
 	void (*doorbell)(struct daq_card *card, u32 reg, u32 val);
 	bool (*reachable)(struct daq_card *card);
+	void (*cut_off)(struct daq_card *card);
+	void (*restart)(struct daq_card *card);
 	int (*irq_enable)(struct daq_card *card);
 	void (*irq_disable)(struct daq_card *card);
 	int (*set_cable)(struct daq_card *card, struct daq_card *far_end,
@@ -369,6 +375,7 @@ struct daq_timer {
  * @serial: its serial number; 0: unknown
  * @up: it runs; written under RTNL. An interface that is up may have a card that
  *	is asleep.
+ * @is_cut_off: it did not stop and can do nothing until it is reset; as @up
  * @polled: it does not interrupt: @timer looks after its queues. As @kicked
  *	    written while the interface is down.
  * @kicked: it moves nothing by itself
@@ -393,6 +400,7 @@ struct daq_card {
 	u32 channels;
 	u64 serial;
 	bool up;
+	bool is_cut_off;
 	bool polled;
 	bool kicked;
 	u32 nr_queues;

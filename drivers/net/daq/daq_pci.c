@@ -231,15 +231,6 @@ static int daq_pci_setup_vectors(struct daq_pci *pci)
 	return 0;
 }
 
-static const struct daq_hw_ops daq_pci_ops = {
-	.read32		= daq_pci_read32,
-	.write32	= daq_pci_write32,
-	.doorbell	= daq_pci_write32,
-	.reachable	= daq_pci_reachable,
-	.irq_enable	= daq_pci_irq_enable,
-	.irq_disable	= daq_pci_irq_disable,
-};
-
 /* A card that is not there any more */
 
 /* Sockets are told that the interface is down, which then stays so. */
@@ -300,10 +291,14 @@ static int daq_pci_come_back(struct daq_pci *pci)
 	int err;
 
 	rtnl_lock();
+	/* Two that leave it may come back at a time. */
+	daq_down(&pci->card);
 	cmpxchg(&pci->state, DAQ_PCI_AWAY, DAQ_PCI_HERE);
 	err = daq_pci_reset(pci);
 	if (err)
 		goto err_give_up;
+	pci_set_master(pci->pdev);
+	pci->card.is_cut_off = false;
 	daq_keep_counters(&pci->card);
 	daq_ptp_restore(&pci->card);
 	if (netif_running(netdev))
@@ -321,6 +316,20 @@ err_give_up:
 	rtnl_unlock();
 	daq_pci_give_up(pci);
 	return err;
+}
+
+/* Without the bus it reaches nothing. */
+static void daq_pci_cut_off(struct daq_card *card)
+{
+	pci_clear_master(to_pci(card)->pdev);
+}
+
+static void daq_pci_restart(struct daq_card *card)
+{
+	struct daq_pci *pci = to_pci(card);
+
+	daq_pci_leave(pci);
+	daq_pci_come_back(pci);
 }
 
 static int daq_pci_suspend(struct device *dev)
@@ -384,6 +393,17 @@ static const struct pci_error_handlers daq_pci_error_handlers = {
 	.resume		= daq_pci_error_resume,
 	.reset_prepare	= daq_pci_reset_prepare,
 	.reset_done	= daq_pci_reset_done,
+};
+
+static const struct daq_hw_ops daq_pci_ops = {
+	.read32		= daq_pci_read32,
+	.write32	= daq_pci_write32,
+	.doorbell	= daq_pci_write32,
+	.reachable	= daq_pci_reachable,
+	.cut_off	= daq_pci_cut_off,
+	.restart	= daq_pci_restart,
+	.irq_enable	= daq_pci_irq_enable,
+	.irq_disable	= daq_pci_irq_disable,
 };
 
 /* Finding and losing cards */

@@ -263,18 +263,30 @@ void daq_queue_start(struct daq_queue *q)
 	daq_queue_kick(q);
 }
 
+/* The queue's memory is to be used otherwise: the card must not reach it. */
+static void daq_cut_off(struct daq_queue *q)
+{
+	struct daq_card *card = q->card;
+
+	netdev_err(card->netdev, "queue %u: card did not stop DMA\n", q->index);
+	if (card->ops->cut_off) {
+		card->ops->cut_off(card);
+		card->is_cut_off = true;
+	}
+	daq_report_error(card, DAQ_ERROR_STOP);
+}
+
 /* Switch off what is not in @ctrl, and wait until the card has let go. */
 static void daq_queue_halt(struct daq_queue *q, u32 ctrl)
 {
 	u32 busy;
 
 	daq_queue_write(q, DAQ_QUEUE_CTRL, ctrl);
+	if (q->card->is_cut_off)
+		return;
 	if (read_poll_timeout(daq_queue_read, busy, !(busy & ~ctrl), 10,
-			      DAQ_CARD_TIMEOUT_US, false, q, DAQ_QUEUE_BUSY)) {
-		netdev_err(q->card->netdev, "queue %u: card did not stop DMA\n",
-			   q->index);
-		daq_report_error(q->card, DAQ_ERROR_STOP);
-	}
+			      DAQ_CARD_TIMEOUT_US, false, q, DAQ_QUEUE_BUSY))
+		daq_cut_off(q);
 }
 
 /**
