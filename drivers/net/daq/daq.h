@@ -73,7 +73,7 @@ struct daq_hw_ops {
 	void (*doorbell)(struct daq_card *card, u32 reg, u32 val);
 	bool (*reachable)(struct daq_card *card);
 	void (*cut_off)(struct daq_card *card);
-	void (*restart)(struct daq_card *card);
+	int (*restart)(struct daq_card *card);
 	int (*irq_enable)(struct daq_card *card);
 	void (*irq_disable)(struct daq_card *card);
 	int (*set_cable)(struct daq_card *card, struct daq_card *far_end,

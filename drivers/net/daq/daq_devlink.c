@@ -100,10 +100,8 @@ static int daq_health_recover(struct devlink_health_reporter *reporter,
 {
 	struct daq_card *card = devlink_health_reporter_priv(reporter);
 
-	if (card->ops->restart) {
-		card->ops->restart(card);
-		return 0;
-	}
+	if (card->ops->restart)
+		return card->ops->restart(card);
 	rtnl_lock();
 	daq_restart(card);
 	rtnl_unlock();

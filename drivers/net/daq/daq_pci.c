@@ -239,6 +239,8 @@ static void daq_pci_bury(struct daq_pci *pci)
 	struct net_device *netdev = pci->card.netdev;
 
 	pci_err(pci->pdev, "card is gone\n");
+	/* Should it be there after all. */
+	pci_clear_master(pci->pdev);
 	daq_report_error(&pci->card, DAQ_ERROR_GONE);
 	rtnl_lock();
 	dev_close(netdev);
@@ -324,12 +326,14 @@ static void daq_pci_cut_off(struct daq_card *card)
 	pci_clear_master(to_pci(card)->pdev);
 }
 
-static void daq_pci_restart(struct daq_card *card)
+static int daq_pci_restart(struct daq_card *card)
 {
 	struct daq_pci *pci = to_pci(card);
 
+	if (READ_ONCE(pci->state) == DAQ_PCI_GONE)
+		return -ENODEV;
 	daq_pci_leave(pci);
-	daq_pci_come_back(pci);
+	return daq_pci_come_back(pci);
 }
 
 static int daq_pci_suspend(struct device *dev)

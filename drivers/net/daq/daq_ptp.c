@@ -128,7 +128,7 @@ void daq_ptp_save(struct daq_card *card)
 	struct daq_ptp *ptp = &card->ptp;
 	struct timespec64 ts;
 
-	ptp->saved_at = 0;
+	/* What an earlier call could read is of use, too. */
 	if (daq_gettimex64(&ptp->info, &ts, NULL))
 		return;
 	ptp->saved = timespec64_to_ns(&ts);
@@ -153,6 +153,7 @@ void daq_ptp_restore(struct daq_card *card)
 	if (ptp->saved_at)
 		daq_clock_write64(card, DAQ_REG_CLOCK, ptp->saved +
 				  ktime_get_boottime_ns() - ptp->saved_at);
+	ptp->saved_at = 0;
 }
 
 /**
