@@ -102,10 +102,12 @@ static void abort_before(struct daq_assembly *assembly, uint64_t frame, uint64_t
 	assembly->timestamp = timestamp;
 }
 
+/* A source that ends within a frame did not know it when the frame began. */
 static bool adjoins(const struct daq_assembly *assembly, const struct daq_hdr *hdr)
 {
 	return assembly->collecting && ntohl(hdr->offset) == assembly->filled &&
-	       ntohl(hdr->frame_len) == assembly->frame_len;
+	       (ntohl(hdr->frame_len) == assembly->frame_len ||
+		(hdr->flags & DAQ_HDR_F_LAST));
 }
 
 static int collect(struct daq_assembly *assembly, const struct daq_hdr *hdr, bool expected)

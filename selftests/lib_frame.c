@@ -222,6 +222,25 @@ static bool test_last(void)
 	return true;
 }
 
+/* The end came as a surprise to the card: the frame is shorter than it had said. */
+static bool test_early_last(void)
+{
+	struct daq_hdr hdr = header(0, 2, 2 * SEGMENT + 100, SEGMENT);
+	struct daq_assembly assembly;
+	struct daq_frame frame;
+
+	daq_assembly__init(&assembly, &small_format);
+	push_segments(&assembly, 0, 0, 1);
+	CHECK(push(&assembly, &hdr) & DAQ_PUSH_ABANDON);
+	hdr.flags |= DAQ_HDR_F_LAST;
+	daq_assembly__init(&assembly, &small_format);
+	push_segments(&assembly, 0, 0, 1);
+	CHECK(push(&assembly, &hdr) == (DAQ_PUSH_KEEP | DAQ_PUSH_FRAME));
+	daq_assembly__frame(&assembly, &frame);
+	CHECK(frame.status == DAQ_FRAME_LAST && frame.len == 2 * SEGMENT + 100);
+	return true;
+}
+
 static struct daq_hdr notice(uint32_t frame, uint32_t segment, uint8_t flags)
 {
 	struct daq_hdr hdr = header(frame, segment, FRAME, 0);
@@ -710,6 +729,7 @@ static const struct {
 	{ "restart", test_restart },
 	{ "short_frames", test_short_frames },
 	{ "last", test_last },
+	{ "early_last", test_early_last },
 	{ "notice", test_notice },
 	{ "damaged", test_damaged },
 	{ "hostile_headers", test_hostile_headers },

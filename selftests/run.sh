@@ -37,6 +37,12 @@ kicked_tests=(xsk_bare modes output cable.sh record.sh)
 # Real PCI, with a process at the other side of the bus, see pci.sh.
 pci_tests=(pci.sh)
 pci_cards='--channels 8;--channels 4 --personality kicked --interrupts none;--channels 2 --interrupts msi'
+# The same, with files of the host as inputs and outputs.
+external_tests=(external.sh)
+external_files=/repo/build/external
+external_inputs="--channels 4 --wait --input 0=$external_files/in0 --input 1=$external_files/in1"
+external_cards="$external_inputs --output 2=$external_files/out;"
+external_cards+="$external_inputs --personality polled;$external_inputs --personality kicked"
 # Of the kernel's own tests some that end soon, see conformance/run.sh.
 suite_jobs=(xsk-6.12-zc-loop xsk-6.12-zc-pair:SEND net-6.12-queues net-6.12-stats net-6.12-ping)
 
@@ -192,6 +198,13 @@ guest() {
 		selftests/run-here.sh "build/vm/$(uname -r)/selftests" '"${selected[*]}"
 }
 
+# Files whose last segments are short, of some 2 s at the rate of external.sh.
+make_inputs() {
+	mkdir -p build/external
+	seq 2100000 >build/external/in0
+	seq -f %.0f,daq 1500000 >build/external/in1
+}
+
 suites() {
 	local suites
 
@@ -226,6 +239,8 @@ select_tests "${kicked_tests[@]}" &&
 	TEST_PERSONALITY=kicked run_group "machine with cards that are kicked" guest
 select_tests "${pci_tests[@]}" &&
 	VM_CARDS="$pci_cards" run_group "machine with PCI cards" guest
+select_tests "${external_tests[@]}" && make_inputs &&
+	VM_CARDS="$external_cards" run_group "machine with PCI cards and files" guest
 if [ -n "$debug" ]; then
 	select_tests "${failing_tests[@]}" &&
 		run_group "machine where allocations fail" guest

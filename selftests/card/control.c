@@ -42,14 +42,14 @@ static bool control_rewind(struct card *card, const char *which, char *error, si
 	return true;
 }
 
-/* Inputs that were held begin. */
-static void control_go(struct card *card)
+/* Inputs have nothing any more, or what there is. */
+static void control_hold(struct card *card, bool hold)
 {
 	u32 i;
 
 	for (i = 0; i < card->opt.channels; i++)
 		if (card->opt.input[i])
-			feed_hold(card->opt.input[i], false);
+			feed_hold(card->opt.input[i], hold);
 	engine_kick(card);
 }
 
@@ -65,15 +65,17 @@ static bool control_do(struct card *card, const char *command, char *error, size
 		card_set_mode(card, ENGINE_RUNS);
 	else if (!strcmp(command, "report"))
 		card_report(card, control_line, card);
+	else if (!strcmp(command, "hold"))
+		control_hold(card, true);
 	else if (!strcmp(command, "go"))
-		control_go(card);
+		control_hold(card, false);
 	else if (!strncmp(command, "rewind ", 7))
 		return control_rewind(card, command + 7, error, size);
 	else if (!strncmp(command, "fault ", 6))
 		return control_fault(card, command + 6, error, size);
 	else
 		return snprintf(error, size, "no such command: %.80s; try gone, back, stuck, die, "
-				"report, go, rewind CHANNEL, fault KIND[:CHANNEL]=RATE, fault none", command) < 0;
+				"report, hold, go, rewind CHANNEL, fault KIND[:CHANNEL]=RATE, fault none", command) < 0;
 	return true;
 }
 
