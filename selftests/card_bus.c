@@ -346,6 +346,14 @@ static void test_windows(void)
 	run_queue(0);
 	ktap_ok(dma_error_comes(), "windows: it is not written to");
 	client_set_reg(c, DAQ_REG_EVENTS, DAQ_EVENT_DMA_ERROR);
+	client_unmap(c, BUFS(0), BUF);
+	client_map(c, BUFS(0), BUF, 4 << 20, DMA_READABLE | DMA_WRITABLE, c->memfd);
+	client_start_queue(c, 0, DAQ_QUEUE_CTRL_RX);
+	client_post(c, 0, RING);
+	client_start_chan(c, 0, DAQ_SOURCE_COUNTER, 61440, 3072000);
+	ktap_ok(dma_error_comes() && client_memory(c, BUFS(0) + BUF)[0] == 0x77,
+		"windows: nor is one in the middle of a segment");
+	client_set_reg(c, DAQ_REG_EVENTS, DAQ_EVENT_DMA_ERROR);
 	client_set_master(c, false);
 	ktap_ok(dma_error_comes() && !client_reg(c, DAQ_REG_QUEUE(1) + DAQ_QUEUE_CTRL),
 		"windows: nothing without bus mastering");

@@ -88,16 +88,12 @@ void card_function_reset(struct card *card, const char *why)
 	engine_reset(card, why);
 }
 
-/* A card that has been gone begins anew. */
+/* A card that goes has forgotten everything when it comes back. */
 void card_set_mode(struct card *card, enum engine_mode mode)
 {
-	enum engine_mode before = card->engine.mode;
-
 	engine_set_mode(card, mode);
-	if (mode == ENGINE_GONE && before != mode)
+	if (mode == ENGINE_GONE)
 		card_function_reset(card, "gone");
-	if (before == ENGINE_GONE && mode != before)
-		card_function_reset(card, "back");
 }
 
 struct card_writer {
