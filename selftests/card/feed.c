@@ -297,10 +297,10 @@ void feed_start(struct feed *feed, void (*news)(void *ctx), void *ctx)
 /* Return: where a position is in the file or pipe. */
 static u64 feed_place(struct feed *feed, u64 pos)
 {
-	if (feed->rewind) {
+	if (READ_ONCE(feed->rewind)) {
+		WRITE_ONCE(feed->rewind, false);
 		feed->base = -pos;
 		feed->ahead = 0;
-		feed->rewind = false;
 	}
 	/* A pipe cannot go back when the card was reset: it goes on. */
 	if (!feed->regular && pos < feed->seen)

@@ -20,28 +20,34 @@ static struct {
 static pthread_mutex_t guard_lock = PTHREAD_MUTEX_INITIALIZER;	/* who takes a free one */
 static uintptr_t guard_page;
 
-static bool guard_covers(uintptr_t addr)
+static bool guard_fill(uintptr_t addr, u64 size)
+{
+	return mmap((void *)addr, size, PROT_READ | PROT_WRITE,
+		    MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) != MAP_FAILED;
+}
+
+/* Of huge pages there is no part to be replaced, so all of the file is. */
+static bool guard_mend(uintptr_t addr)
 {
 	u32 i;
 
 	for (i = 0; i < GUARD_RANGES; i++) {
 		uintptr_t base = atomic_load(&guard_range[i].base);
+		u64 size = atomic_load(&guard_range[i].size);
 
-		if (base && addr >= base && addr - base < atomic_load(&guard_range[i].size))
-			return true;
+		if (base && addr >= base && addr - base < size)
+			return guard_fill(addr & ~(guard_page - 1), guard_page) ||
+			       guard_fill(base, size);
 	}
 	return false;
 }
 
 static void guard_handle(int sig, siginfo_t *info, void *context)
 {
-	uintptr_t addr = (uintptr_t)info->si_addr;
 	int saved = errno;
 
 	(void)context;
-	if (!guard_covers(addr) ||
-	    mmap((void *)(addr & ~(guard_page - 1)), guard_page, PROT_READ | PROT_WRITE,
-		 MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED)
+	if (!guard_mend((uintptr_t)info->si_addr))
 		signal(sig, SIG_DFL);	/* and have it again */
 	errno = saved;
 }
