@@ -60,7 +60,9 @@ ended_within() {
 
 	wait "$capture" || status=$?
 	took=$(((${EPOCHREALTIME/./} - from) / 1000))
-	[ "$status" -eq 1 ] && [ "$took" -le $(($1 * scale)) ]
+	[ "$status" -eq 1 ] && [ "$took" -le $(($1 * scale)) ] && return
+	echo "status $status after $took ms: $(<"$dir/capture")"
+	return 1
 }
 
 # tell CARD COMMAND: to the process that plays card number CARD.
