@@ -29,6 +29,7 @@ struct daq_card {
 	struct daq_steer *steer;	/* attached with the first input channel */
 	int steer_link;			/* its BPF link */
 	LIST_HEAD(, daq_chan) chans;
+	_Atomic int64_t down_since;	/* first seen by a channel, ms; 0: not down */
 };
 
 /* In copy mode a packet has a few more buffers: none is filled as a whole. */

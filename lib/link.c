@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <linux/rtnetlink.h>
 #include <poll.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -79,6 +80,21 @@ static void drain(struct daq_chan *chan)
 		chan->stats.syscalls++;
 }
 
+/*
+ * An interface that is being removed goes down first: wait for what comes next. That is
+ * the same for all channels, which wait at the same time even if they do in turn.
+ *
+ * Return: how much longer, ms.
+ */
+static int removal_wait(struct daq_card *card)
+{
+	int64_t now = daq_now_ms(), since = 0;
+
+	if (atomic_compare_exchange_strong(&card->down_since, &since, now))
+		since = now;
+	return daq_remaining_ms(since, REMOVAL_MS);
+}
+
 int daq_link__update(struct daq_chan *chan)
 {
 	struct pollfd pollfd = { .fd = chan->link_fd, .events = POLLIN };
@@ -86,8 +102,9 @@ int daq_link__update(struct daq_chan *chan)
 
 	drain(chan);
 	chan->link_error = daq_link__state(chan->card);
-	/* an interface that is being removed goes down first */
-	if (chan->link_error == -ENETDOWN && !before && poll(&pollfd, 1, REMOVAL_MS) > 0) {
+	if (chan->link_error != -ENETDOWN) {
+		atomic_store(&chan->card->down_since, 0);
+	} else if (!before && poll(&pollfd, 1, removal_wait(chan->card)) > 0) {
 		drain(chan);
 		chan->link_error = daq_link__state(chan->card);
 	}
