@@ -39,6 +39,7 @@ struct daq_pci_vector {
  * @caps: what it says that it can do
  * @state: enum daq_pci_state. AWAY and HERE are written with the interface
  *	   detached, GONE by whoever notices.
+ * @buried: all have been told that it is gone; by @watch
  * @watch: looks whether the card lives, and tells when not
  * @nr_vectors: interrupt vectors; 0: none
  * @vectors: them
@@ -49,6 +50,7 @@ struct daq_pci {
 	void __iomem *regs;
 	u32 caps;
 	int state;
+	bool buried;
 	struct delayed_work watch;
 	u32 nr_vectors;
 	struct daq_pci_vector *vectors;
@@ -238,6 +240,7 @@ static void daq_pci_bury(struct daq_pci *pci)
 {
 	struct net_device *netdev = pci->card.netdev;
 
+	pci->buried = true;
 	pci_err(pci->pdev, "card is gone\n");
 	/* Should it be there after all. */
 	pci_clear_master(pci->pdev);
@@ -252,12 +255,12 @@ static void daq_pci_watch(struct work_struct *work)
 {
 	struct daq_pci *pci = container_of(work, struct daq_pci, watch.work);
 
-	/* This notices when the card is gone, too. */
+	/* This notices when the card is gone, too, and asks for another look. */
 	daq_pci_look_at_events(pci);
-	if (READ_ONCE(pci->state) == DAQ_PCI_GONE)
-		daq_pci_bury(pci);
-	else
+	if (READ_ONCE(pci->state) != DAQ_PCI_GONE)
 		schedule_delayed_work(&pci->watch, DAQ_PCI_WATCH);
+	else if (!pci->buried)
+		daq_pci_bury(pci);
 }
 
 /* Leaving a card alone for a while: sleep, resets by others, errors of the bus */
