@@ -64,10 +64,16 @@ static ktime_t daq_period(const struct daq_timer *timer)
 	return ns_to_ktime((u64)timer->period * NSEC_PER_USEC);
 }
 
-/* Over a slow bus, too, looking leaves most of the time for what is found. */
+/*
+ * Over a slow bus, too, looking leaves most of the time for what is found. But
+ * a look that took long because a virtual machine had to wait says nothing.
+ */
 static ktime_t daq_pause(const struct daq_timer *timer, ktime_t since)
 {
-	return max(daq_period(timer), 4 * ktime_sub(ktime_get(), since));
+	ktime_t rest = 4 * ktime_sub(ktime_get(), since);
+	ktime_t most = ns_to_ktime((u64)timer->longest * NSEC_PER_USEC);
+
+	return max(daq_period(timer), min(rest, most));
 }
 
 /* Return: whether there was news for a queue. */
