@@ -363,7 +363,7 @@ static int daq_soft_create_model(struct daq_soft *soft)
 {
 	struct task_struct *engine;
 
-	soft->model = vzalloc(sizeof(*soft->model));
+	soft->model = kvzalloc(sizeof(*soft->model), GFP_KERNEL);
 	if (!soft->model)
 		return -ENOMEM;
 	soft->epoch = ktime_get_real_ns() - ktime_get_ns();
@@ -373,7 +373,7 @@ static int daq_soft_create_model(struct daq_soft *soft)
 	engine = kthread_create(daq_soft_engine, soft, "%s",
 				dev_name(soft->card.dev));
 	if (IS_ERR(engine)) {
-		vfree(soft->model);
+		kvfree(soft->model);
 		return PTR_ERR(engine);
 	}
 	/* Hardware does not wait for programs to leave a processor. */
@@ -386,7 +386,7 @@ static int daq_soft_create_model(struct daq_soft *soft)
 static void daq_soft_destroy_model(struct daq_soft *soft)
 {
 	kthread_stop(soft->engine);
-	vfree(soft->model);
+	kvfree(soft->model);
 }
 
 static void daq_soft_destroy(struct net_device *netdev)
