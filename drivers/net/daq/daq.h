@@ -421,6 +421,8 @@ struct daq_card {
 void daq_setup(struct net_device *netdev);
 int daq_card_init(struct daq_card *card, struct net_device *netdev);
 void daq_card_free(struct daq_card *card);
+int daq_card_register(struct daq_card *card,
+		      int (*add)(struct net_device *netdev));
 int daq_up(struct daq_card *card);
 void daq_down(struct daq_card *card);
 bool daq_is_card(const struct net_device *netdev);

@@ -216,3 +216,35 @@ void daq_card_free(struct daq_card *card)
 	kvfree(card->queues);
 	kvfree(card->chans);
 }
+
+/**
+ * daq_card_register() - show a card to the world: clock, devlink, interface
+ * @card: card that works
+ * @add: register_netdev(), or register_netdevice() with RTNL held
+ *
+ * Context: process.
+ * Return: 0 or a negative errno; then nothing of it is left.
+ */
+int daq_card_register(struct daq_card *card,
+		      int (*add)(struct net_device *netdev))
+{
+	int err;
+
+	err = daq_ptp_register(card);
+	if (err)
+		return err;
+	err = daq_devlink_alloc(card);
+	if (err)
+		goto err_unregister_ptp;
+	err = add(card->netdev);
+	if (err)
+		goto err_free_devlink;
+	daq_devlink_show(card);
+	return 0;
+
+err_free_devlink:
+	daq_devlink_free(card);
+err_unregister_ptp:
+	daq_ptp_unregister(card);
+	return err;
+}

@@ -501,30 +501,6 @@ static void daq_pci_release_card(struct daq_pci *pci)
 	daq_card_free(&pci->card);
 }
 
-static int daq_pci_register(struct daq_pci *pci, struct net_device *netdev)
-{
-	struct daq_card *card = &pci->card;
-	int err;
-
-	err = daq_ptp_register(card);
-	if (err)
-		return err;
-	err = daq_devlink_alloc(card);
-	if (err)
-		goto err_unregister_ptp;
-	err = register_netdev(netdev);
-	if (err)
-		goto err_free_devlink;
-	daq_devlink_show(card);
-	return 0;
-
-err_free_devlink:
-	daq_devlink_free(card);
-err_unregister_ptp:
-	daq_ptp_unregister(card);
-	return err;
-}
-
 static int daq_pci_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 {
 	struct net_device *netdev;
@@ -553,7 +529,7 @@ static int daq_pci_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	err = daq_pci_setup_card(pci, netdev, pdev, regs);
 	if (err)
 		goto err_free_netdev;
-	err = daq_pci_register(pci, netdev);
+	err = daq_card_register(&pci->card, register_netdev);
 	if (err)
 		goto err_release_card;
 

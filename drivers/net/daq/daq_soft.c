@@ -454,26 +454,13 @@ static DAQ_NEWLINK(daq_soft_newlink)
 	if (err)
 		goto err_free_card;
 	daq_set_personality(card, daq_soft_read32(card, DAQ_REG_CAPS));
-	err = daq_ptp_register(card);
+	err = daq_card_register(card, register_netdevice);
 	if (err)
 		goto err_destroy_model;
-
-	err = daq_devlink_alloc(card);
-	if (err)
-		goto err_unregister_ptp;
-
-	err = register_netdevice(netdev);
-	if (err)
-		goto err_free_devlink;
 	/* Not before: a failing registration calls it only sometimes. */
 	netdev->priv_destructor = daq_soft_destroy;
-	daq_devlink_show(card);
 	return 0;
 
-err_free_devlink:
-	daq_devlink_free(card);
-err_unregister_ptp:
-	daq_ptp_unregister(card);
 err_destroy_model:
 	daq_soft_destroy_model(soft);
 err_free_card:
