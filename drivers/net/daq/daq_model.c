@@ -988,8 +988,8 @@ static u64 daq_step_cable(struct daq_model *m, struct daq_model_chan *ch,
 		return U64_MAX;
 	if (daq_hears_cable(ch))
 		daq_receive(m, ch, &feed, len, now);
-	daq_wire_drop(ch->wire_in, len);
-	m->host->cable(m->ctx);
+	if (daq_wire_drop(ch->wire_in, len))
+		m->host->cable(m->ctx);
 	return now;
 }
 
@@ -1231,7 +1231,7 @@ static u64 daq_step_output(struct daq_model *m, struct daq_model_chan *ch,
 
 	/* The far end tells when it has read. */
 	if (good && ch->wire_out &&
-	    !daq_wire_has_room(ch->wire_out, out.len))
+	    !daq_wire_ready(ch->wire_out, out.len))
 		return U64_MAX;
 
 	if (good && m->host->outside &&

@@ -115,9 +115,9 @@ static u64 daq_soft_now(void *ctx)
 
 static void daq_soft_kick(struct daq_soft *soft)
 {
-	/* After the register that was written. */
-	smp_store_release(&soft->kicked, true);
-	wake_up_process(soft->engine);
+	/* After the register that was written; who was first wakes it. */
+	if (!xchg(&soft->kicked, true))
+		wake_up_process(soft->engine);
 }
 
 static void daq_soft_cable(void *ctx)

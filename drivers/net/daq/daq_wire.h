@@ -13,11 +13,14 @@
  * struct daq_wire - packets on their way to an input
  * @head: bytes written; by the sender, behind the data
  * @tail: bytes read; by the receiver, behind its last look at the data
+ * @full: the sender wants to be told of the next read; set by it, cleared by
+ *	  the receiver
  * @data: packets, a 32-bit length before each
  */
 struct daq_wire {
 	u32 head;
 	u32 tail;
+	u32 full;
 	u8 data[DAQ_WIRE_SIZE];
 };
 
@@ -27,13 +30,24 @@ static inline bool daq_wire_fits(u32 len)
 	return len <= DAQ_WIRE_SIZE - sizeof(len);
 }
 
-/* Sender: whether it can be sent now. */
+/* Sender: whether there is room for a packet of @len bytes. */
 static inline bool daq_wire_has_room(const struct daq_wire *wire, u32 len)
 {
 	/* Pairs with daq_wire_drop(). */
 	u32 used = wire->head - smp_load_acquire(&wire->tail);
 
 	return len + sizeof(len) <= DAQ_WIRE_SIZE - used;
+}
+
+/* Sender: whether it can be sent now; if not, the receiver will tell. */
+static inline bool daq_wire_ready(struct daq_wire *wire, u32 len)
+{
+	if (daq_wire_has_room(wire, len))
+		return true;
+	WRITE_ONCE(wire->full, 1);
+	/* Pairs with daq_wire_drop(), which may not have seen it. */
+	smp_mb();
+	return daq_wire_has_room(wire, len);
 }
 
 /* Sender: put bytes at @pos, counted like @head; they arrive with the head. */
@@ -77,11 +91,20 @@ static inline u32 daq_wire_next(const struct daq_wire *wire)
 	return len;
 }
 
-/* Receiver: done with the next packet, of @len bytes. */
-static inline void daq_wire_drop(struct daq_wire *wire, u32 len)
+/*
+ * Receiver: done with the next packet, of @len bytes. Return: whether the sender
+ * has to be told.
+ */
+static inline bool daq_wire_drop(struct daq_wire *wire, u32 len)
 {
 	/* Pairs with daq_wire_has_room(). */
 	smp_store_release(&wire->tail, wire->tail + sizeof(len) + len);
+	/* Pairs with daq_wire_ready(). */
+	smp_mb();
+	if (!READ_ONCE(wire->full))
+		return false;
+	WRITE_ONCE(wire->full, 0);
+	return true;
 }
 
 #endif /* _DAQ_WIRE_H */
