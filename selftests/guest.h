@@ -23,10 +23,17 @@ typedef uint64_t u64;
 /* ---- The card ---- */
 
 /*
- * The interface under test: $NETIF if that is set, else a software card with
- * @channels channels, up, that goes with this program.
+ * The interface under test, up, of a card with @channels channels that goes with this
+ * program: a software card or one on the PCI bus, as backend.sh says.
  */
 const char *card_ifname(unsigned int channels);
+
+/* Whether that is on the PCI bus: then nothing can be connected to it by a cable. */
+bool card_on_bus(void);
+
+/* Another card, up, and its end: whether that worked. */
+bool card_add(const char *name, unsigned int channels);
+void card_del(const char *name);
 
 /* The same card by the library. */
 struct daq_card *card_open(void);

@@ -54,6 +54,14 @@ static inline void ktap_skip(const char *name, const char *why)
 	printf("ok %d %s # SKIP %s\n", ++ktap_count, name, why);
 }
 
+/* Before any result: nothing of the program can be done here. */
+__attribute__((noreturn))
+static inline void ktap_skip_all(const char *why)
+{
+	printf("1..0 # SKIP %s\n", why);
+	exit(0);
+}
+
 /* What makes all further assertions pointless: the missing plan says that it died. */
 __attribute__((format(printf, 1, 2), noreturn))
 static inline void ktap_die(const char *fmt, ...)

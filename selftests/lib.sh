@@ -4,7 +4,9 @@
 # What the shell tests share: KTAP output, a card of their own. Sourced, never run.
 # Processes are slow to start in the guest: keep to the shell where it can do a thing.
 
-# TEST_PERSONALITY: what kind of card to make.
+# Cards on which they work: TEST_BACKEND and so on.
+# shellcheck source-path=SCRIPTDIR source=backend.sh
+. "$(dirname "${BASH_SOURCE[0]}")/backend.sh"
 
 # How many times slower than usual this kernel is: rates are divided by it.
 scale=${TEST_SCALE:-1}
@@ -18,7 +20,7 @@ clean_up() {
 	local card
 
 	for card in "${cards[@]}"; do
-		ip link del "$card" 2>/dev/null || :
+		del_card "$card" 2>/dev/null || :
 	done
 	# A background job of a test that gave up.
 	for card in $(jobs -p); do
@@ -102,12 +104,30 @@ finish() {
 	exit
 }
 
-# make_card NAME CHANNELS: and bring it up.
+# skip_file WHY: nothing of it can be done here.
+skip_file() {
+	echo "1..0 # SKIP $1"
+	exit 0
+}
+
+on_bus() {
+	[ "$backend" = pci ]
+}
+
+# new_card NAME CHANNELS [PERSONALITY]: down, for the time of this test.
+new_card() {
+	local status=0
+
+	add_card "$@" || status=$?
+	[ "$status" -ne 0 ] || cards+=("$1")
+	[ "$status" -ne "$no_card" ] || [ "$count" -ne 0 ] ||
+		skip_file "there is no such card: $2 channels"
+	return "$status"
+}
+
+# make_card NAME CHANNELS [PERSONALITY]: and bring it up.
 make_card() {
-	cards+=("$1")
-	ip link add "$1" numrxqueues "$2" numtxqueues "$2" type daq &&
-		daq card "$1" --personality "${TEST_PERSONALITY:-interrupt}" &&
-		ip link set "$1" up && wait_for_carrier "$1"
+	new_card "$@" && ip link set "$1" up && wait_for_carrier "$1"
 }
 
 # The kernel tells of a carrier some milliseconds after it has noticed.
