@@ -318,26 +318,34 @@ static void remove_others(void)
 	shell("ip link del %s; ip link del %s", FAR, VETH);
 }
 
-int main(void)
+/* What a card at the other end of a cable sends and gets. */
+static void test_far_end(void)
 {
-	const char *near;
+	const char *near = card_ifname(QUEUES);
 	int far;
 
-	ktap_begin();
-	near = card_ifname(QUEUES);
 	atexit(remove_others);
 	if (shell("ip link add %s type daq && ip link add %s type veth peer name %s && "
 		  "daq cable %s %s && for i in %s %s %s %s; do ip link set $i mtu 9000 up || exit; "
 		  "done; sleep 1", FAR, VETH, VETH_FAR, near, FAR, near, FAR, VETH, VETH_FAR))
 		ktap_die("cannot set up the far end");
 	far = packet_socket_on(FAR, PROTO);
-	test_send_only();
-	while (packet_receive(far, (u8[64]){ 0 }, 64, 200) > 0)
-		;
 	test_two_senders(far);
 	test_pass(far);
 	test_redirect_away(far);
 	close(far);
+}
+
+int main(void)
+{
+	ktap_begin();
+	card_ifname(QUEUES);
+	test_send_only();
+	if (card_on_bus())
+		ktap_skip("two senders, pass, redirect",
+			  "nothing can be cabled to a card on the bus");
+	else
+		test_far_end();
 	test_copy_down_up();
 	test_hammer();
 	test_idle();

@@ -30,8 +30,10 @@ test_set() {
 		--sample-bytes 8 --segment 8 --frame 12
 	set_refused "frame too long" 1 "*at most 67108864 bytes*" --frame 65M
 	set_refused "line of 3 bytes" 1 "*multiple of 4*" --line 3
-	set_refused "a source that a software card has not" 1 \
+	on_bus || set_refused "a source that a software card has not" 1 \
 		"*nothing can be connected to a software card*" --source external
+	! on_bus || set_refused "a source that needs a software card" 1 \
+		"*cables are for software cards*" --source cable
 	set_refused "unknown source" 2 "*--source: 'noise' is not valid*" --source noise
 	set_refused "loop-back of a missing output" 1 "*no such channel to loop back: 60 (daqt0 has 0-7)*" \
 		--source loopback:60

@@ -14,11 +14,11 @@ loaded() {
 
 test_autoload() {
 	! loaded || modprobe -r daq
-	check "module is loaded by ip link add" make_card daqt0 8
+	check "module is loaded when a card is made" make_card daqt0 8
 	check "and is in the kernel then" loaded
 }
 
-test_refusals() {
+test_refused_cards() {
 	refused "65 channels" 2 "*1 to 64 channels, not numrxqueues 65*" \
 		ip link add daqx numrxqueues 65 numtxqueues 65 type daq
 	refused "other number of outputs" 2 "*give numtxqueues 4, not 8*" \
@@ -27,6 +27,9 @@ test_refusals() {
 		ip link add daqx numrxqueues 4 type daq
 	refused "a name that is taken" 2 "*File exists*" \
 		ip link add daqt0 numrxqueues 2 numtxqueues 2 type daq
+}
+
+test_refusals() {
 	refused "MTU above the limit" 2 "*mtu greater than device maximum*" \
 		ip link set daqt0 mtu 70000
 	refused "moving channels to a queue that is not there" 1 "*Invalid argument*" \
@@ -36,13 +39,14 @@ test_refusals() {
 }
 
 test_show() {
-	local output
+	local output kind=daq bus=daq-soft
 
+	! on_bus || kind='' bus=$(device_of daqt0)
 	output=$(ip -d link show daqt0)
 	matches "ip link: up, with 8 queues of each kind" "$output" \
-		"*<*,UP,LOWER_UP>*daq*numtxqueues 8 numrxqueues 8*"
+		"*<*,UP,LOWER_UP>*$kind*numtxqueues 8 numrxqueues 8*"
 	output=$(ethtool -i daqt0)
-	matches "ethtool -i: driver and bus" "$output" "*driver: daq*bus-info: daq-soft*"
+	matches "ethtool -i: driver and bus" "$output" "*driver: daq*bus-info: $bus*"
 	output=$(ethtool -l daqt0)
 	matches "ethtool -l: 8 combined channels" "$output" "*Combined:*8*Combined:*8*"
 	output=$(ethtool -g daqt0)
@@ -83,25 +87,46 @@ test_several_cards() {
 		daq capture daqt2 --channel 63 --frames 3 --quiet
 	check "the only one of the other card too" \
 		daq capture daqt1 --channel 0 --frames 3 --quiet
-	check "del of a card that produces" ip link del daqt2
+	check "removal of a card that produces" remove_card daqt2
 	check "rename of a card" eval "ip link set daqt1 down &&
 		ip link set daqt1 name daqt9 && ip link set daqt9 up && cards+=(daqt9)"
 	check "it is captured by its new name" \
 		daq capture daqt9 --channel 0 --frames 3 --quiet
-	check "del of a card that is up" ip link del daqt9
+	check "removal of a card that is up" remove_card daqt9
 	equal "the first card is still there" "$(cat /sys/class/net/daqt0/carrier)" 1
 }
 
-# A card goes with its network name space, and works in one.
-test_namespace() {
-	ip netns add daqns
-	check "made in another name space" \
+# A software card is made in a network name space, a card on the bus goes there.
+card_in_namespace() {
+	if on_bus; then
+		new_card daqt1 1 && ip link set daqt1 netns daqns name daqt0
+	else
 		ip -n daqns link add daqt0 numrxqueues 1 numtxqueues 1 type daq
+	fi
+}
+
+# With it the software card ends, while hardware is there again in the first one.
+namespace_gone() {
+	if on_bus; then
+		[ -n "$(interface_of "$1")" ]
+	else
+		only_one_card
+	fi
+}
+
+test_namespace() {
+	local device=
+
+	ip netns add daqns
+	check "in another name space" card_in_namespace
+	! on_bus || device=$(ip netns exec daqns ethtool -i daqt0 |
+		sed -n 's/^bus-info: //p')
 	ip -n daqns link set daqt0 up
 	check "captured in it" ip netns exec daqns \
 		sh -c 'daq set daqt0 -c 0 -s ramp && daq capture daqt0 -c 0 -n 3 -q'
 	ip netns del daqns
-	check "gone with it" wait_for 10 only_one_card
+	check "gone from it with its end" wait_for 10 namespace_gone "$device"
+	! on_bus || unbind_card "$device"
 }
 
 only_one_card() {
@@ -112,6 +137,7 @@ only_one_card() {
 
 begin
 test_autoload
+on_bus || test_refused_cards
 test_refusals
 test_show
 test_tune

@@ -270,7 +270,7 @@ static void test_shared(struct daq_steer *steer)
 	struct daq_card *far;
 	unsigned int i, wrong = 0;
 
-	if (shell("ip link add %s type daq && ip link set %s up && sleep 1", FAR, FAR) ||
+	if (!card_add(FAR, 1) || shell("sleep 1") ||
 	    daq_card__open(FAR, NULL, &far) < 0)
 		ktap_die("cannot make a second card");
 	far_steer = steer_card(FAR);
@@ -300,7 +300,7 @@ static void test_shared(struct daq_steer *steer)
 	for (i = 0, wrong = 0; i < 40; i++)
 		wrong += !receive(&users[1 + i % 2], i % 2 == 0, LONG);
 	ktap_eq(wrong, 0, "shared: two go on when the first one has left");
-	shell("ip link del %s", FAR);
+	card_del(FAR);
 	for (i = 0, wrong = 0; i < 20; i++)
 		wrong += !receive(&users[1], 1, LONG);
 	ktap_eq(wrong, 0, "shared: one goes on when the other card has left");
@@ -362,7 +362,7 @@ static void test_busy_poll(struct daq_steer *steer)
 
 static void remove_far(void)
 {
-	shell("ip link del %s 2>/dev/null", FAR);
+	card_del(FAR);
 }
 
 int main(void)

@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# Software cards of the three kinds: those that interrupt, those that are looked
-# at now and then, and those of which every transaction has to be started.
+# Cards of the three kinds: those that interrupt, those that are looked at now and
+# then, and those of which every transaction has to be started. A software card
+# becomes what it is told to be; on the bus there has to be one of each.
 
 # shellcheck disable=SC2317 # functions that only check and wait_for call
 # shellcheck source-path=SCRIPTDIR source=lib.sh
@@ -13,6 +14,10 @@ cost=
 
 # be KIND: the card is of that kind from now on.
 be() {
+	if on_bus; then
+		remove_card "$card" && make_card "$card" 4 "$1"
+		return
+	fi
 	ip link set "$card" down
 	daq card "$card" --personality "$1" && ip link set "$card" up &&
 		wait_for_carrier "$card"
@@ -76,14 +81,16 @@ period_is_longest() {
 	[ "$(setting stats-block-usecs)" = "$(setting rx-usecs-low)" ]
 }
 
-test_kinds() {
-	make_card "$card" 4
+test_change() {
 	matches "a card is made as one that interrupts" "$(daq card "$card")" \
 		"$card: 4 channels, interrupt"
 	refused "not while it is up" 1 "*changes while $card is down only*" \
 		daq card "$card" --personality polled
 	refused "a kind that there is not" 2 "*--personality: 'lazy' is not valid*" \
 		daq card "$card" --personality lazy
+}
+
+test_kinds() {
 	refused "nothing to set on a card that interrupts" 1 "*this card interrupts*" \
 		ethtool -C "$card" rx-usecs-high 50
 	for kind in polled kicked interrupt; do
@@ -178,6 +185,8 @@ test_overrun() {
 }
 
 begin
+make_card "$card" 4 interrupt
+on_bus || test_change
 test_kinds
 for kind in interrupt polled kicked; do
 	test_capture "$kind"

@@ -186,7 +186,7 @@ test_remove() {
 	start_phc2sys -R 50
 	wait_for 60 grep -q offset "$dir/phc2sys"
 	exec 9<"$clock"
-	check "a card goes while its clock is in use" ip link del daqt0
+	check "a card goes while its clock is in use" remove_card daqt0
 	check "and so does the clock" clock_gone
 	wait "$phc2sys" 2>/dev/null
 	check "the module goes too" modprobe -r daq
