@@ -18,6 +18,9 @@ for test; do
 	*) file=$programs/$test ;;
 	esac
 	echo "@begin $test"
+	SECONDS=0
 	timeout -k 5 "${TEST_TIMEOUT:-400}" "$file" </dev/null 2>&1
-	echo "@end $test $?"
+	status=$?
+	echo "# took $SECONDS s"
+	echo "@end $test $status"
 done

@@ -12,8 +12,10 @@
 #   --debug  on the debug kernel, after showing that its detectors work. It is many
 #            times slower, so tests that wait or count do so by TEST_SCALE.
 #
-# TEST_TIMEOUT=  seconds that one file may take (default: 400, debug: 900)
-# TEST_SCALE=    how much slower than usual the kernel is (default: 1, debug: 8)
+# TEST_TIMEOUT=      seconds that one file may take (default: 400, debug: 900)
+# TEST_SCALE=        how much slower than usual the kernel is (default: 1, debug: 8)
+# TEST_BACKEND=      soft or pci: all tests of cards, on such a card, and nothing else;
+# TEST_PERSONALITY=  interrupt, polled or kicked: likewise
 #
 # See vm/run.sh for the VM_ variables.
 
@@ -43,6 +45,9 @@ external_files=/repo/build/external
 external_inputs="--channels 4 --wait --input 0=$external_files/in0 --input 1=$external_files/in1"
 external_cards="$external_inputs --output 2=$external_files/out;"
 external_cards+="$external_inputs --personality polled;$external_inputs --personality kicked"
+# What cards the tests ask for on the PCI bus, besides one of each personality.
+bus_channels=(8 4 3 2 1 64)
+
 # Of the kernel's own tests some that end soon, see conformance/run.sh.
 suite_jobs=(xsk-6.12-zc-loop xsk-6.12-zc-pair:SEND net-6.12-queues net-6.12-stats net-6.12-ping)
 
@@ -194,8 +199,23 @@ guest() {
 	# shellcheck disable=SC2016 # for the guest to expand
 	selftests/vm/run.sh 'TEST_TIMEOUT='"${TEST_TIMEOUT-}"' \
 		TEST_SCALE='"${TEST_SCALE:-1}"' \
+		TEST_BACKEND='"${TEST_BACKEND:-soft}"' \
 		TEST_PERSONALITY='"${TEST_PERSONALITY:-interrupt}"' \
 		selftests/run-here.sh "build/vm/$(uname -r)/selftests" '"${selected[*]}"
+}
+
+# Sets VM_CARDS to what tests on the PCI bus may take.
+bus_cards() {
+	local count kind own=${TEST_PERSONALITY:-interrupt}
+
+	VM_CARDS=
+	for count in "${bus_channels[@]}"; do
+		VM_CARDS+="--channels $count --personality $own;"
+	done
+	for kind in interrupt polled kicked; do
+		[ "$kind" = "$own" ] || VM_CARDS+="--channels 4 --personality $kind;"
+	done
+	export VM_CARDS
 }
 
 # Files whose last segments are short, of some 2 s at the rate of external.sh.
@@ -222,8 +242,26 @@ detectors() {
 	[ "$status" -eq 125 ]
 }
 
+# Prints the plan and the sums: whether all is well.
+finish() {
+	echo "1..$files"
+	if [ "$files" -eq 0 ]; then
+		echo "# no such test: ${wanted[*]}"
+		failed=1
+	fi
+	echo "$passed passed, $failed failed, $skipped skipped"
+	[ "$failed" -eq 0 ]
+}
+
+one_kind=${TEST_BACKEND-}${TEST_PERSONALITY-}
+if [ "${TEST_BACKEND-}" = pci ] && [ -z "${VM_CARDS-}" ]; then
+	bus_cards
+fi
+
 echo 'KTAP version 1'
-if [ -n "$debug" ]; then
+if [ -n "$one_kind" ]; then
+	echo "# cards: ${TEST_BACKEND:-soft}, ${TEST_PERSONALITY:-interrupt}"
+elif [ -n "$debug" ]; then
 	select_tests "${detector_tests[@]}" &&
 		VM_APPEND=kasan_multi_shot run_group "machine with planted defects" detectors
 else
@@ -235,6 +273,10 @@ select_tests "${bounce_tests[@]}" &&
 select_tests "${reconf_tests[@]}" &&
 	VM_APPEND="${VM_APPEND-} swiotlb=65536,force" \
 		run_group "machine that is reconfigured" guest
+if [ -n "$one_kind" ]; then
+	finish
+	exit
+fi
 select_tests "${kicked_tests[@]}" &&
 	TEST_PERSONALITY=kicked run_group "machine with cards that are kicked" guest
 select_tests "${pci_tests[@]}" &&
@@ -250,10 +292,4 @@ else
 	select_tests "${suite_jobs[@]}" &&
 		run_group "machine with the kernel's own tests" suites
 fi
-echo "1..$files"
-if [ "$files" -eq 0 ]; then
-	echo "# no such test: ${wanted[*]}"
-	failed=1
-fi
-echo "$passed passed, $failed failed, $skipped skipped"
-[ "$failed" -eq 0 ]
+finish
