@@ -75,7 +75,8 @@ static int daq_adjfine(struct ptp_clock_info *info, long scaled_ppm)
  * daq_ptp_register() - make the card's clock a /dev/ptpN
  * @card: card whose registers can be reached
  *
- * It is there from now on, whether the interface is up or not.
+ * It is there from now on, whether the interface is up or not, and begins with
+ * the system's time.
  *
  * Context: process.
  * Return: 0, also when the kernel has no PTP support, or a negative errno.
@@ -94,6 +95,8 @@ int daq_ptp_register(struct daq_card *card)
 		.adjtime	= daq_adjtime,
 		.adjfine	= daq_adjfine,
 	};
+	/* A card that was reset knows its own age only. */
+	daq_clock_write64(card, DAQ_REG_CLOCK, ktime_get_real_ns());
 	clock = ptp_clock_register(&card->ptp.info, card->dev);
 	if (IS_ERR(clock))
 		return PTR_ERR(clock);
