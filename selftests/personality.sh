@@ -114,7 +114,9 @@ test_capture() {
 		daq capture "$card" --channel all --frames 20 --quiet --json "$dir/$kind"
 	equal "$kind: nothing lost" "$(member lost_segments "$dir/$kind")" 0
 	read_stats "$card"
-	equal "$kind: nor counted so" $(($(total drop_fifo_overrun) - dropped)) 0
+	# A card on the bus does not wait for a slow guest before and after the capture.
+	on_bus || equal "$kind: nor counted so" \
+		$(($(total drop_fifo_overrun) - dropped)) 0
 	irqs=$(($(total irqs) - irqs))
 	if [ "$kind" = interrupt ]; then
 		check "$kind: interrupts" [ "$irqs" -gt 0 ]
