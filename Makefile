@@ -4,6 +4,7 @@
 # make install      install it (as root; DESTDIR= and PREFIX= work)
 # make demo         run the main job in a virtual machine and show the result
 # make test         run every test
+# make test-kinds   run those of cards on both back ends and all personalities
 # make test-debug   run them on a kernel with all detectors
 # make conformance  run the kernel's own network tests on software cards
 # make check        static checks
@@ -58,6 +59,12 @@ demo:
 test:
 	@selftests/run.sh
 
+test-kinds:
+	@failed=; for backend in soft pci; do for kind in interrupt polled kicked; do \
+		TEST_BACKEND=$$backend TEST_PERSONALITY=$$kind selftests/run.sh || \
+			failed="$$failed $$backend:$$kind"; \
+	done; done; [ -z "$$failed" ] || { echo "failed:$$failed"; exit 1; }
+
 test-debug:
 	@selftests/run.sh --debug
 
@@ -72,4 +79,4 @@ clean:
 
 include selftests/vm/vm.mk
 
-.PHONY: all modules $(user) install demo test test-debug check conformance clean
+.PHONY: all modules $(user) install demo test test-kinds test-debug check conformance clean
