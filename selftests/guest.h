@@ -28,7 +28,7 @@ typedef uint64_t u64;
  */
 const char *card_ifname(unsigned int channels);
 
-/* Whether that is on the PCI bus: then nothing can be connected to it by a cable. */
+/* Whether that is on the PCI bus. */
 bool card_on_bus(void);
 
 /* Another card, up, and its end: whether that worked. */
@@ -149,6 +149,12 @@ u64 bare_ring_full(const struct bare *bare);
 int packet_socket(u16 ethertype);
 /* The same on any interface. */
 int packet_socket_on(const char *name, u16 ethertype);
+/*
+ * One that gets what output 0 plays, and whose packets come to input 0: at the far end
+ * of a cable or, as nothing else can be cabled to a card on the bus, on its channel 1.
+ * The card needs two channels, and gets that MTU.
+ */
+int packet_socket_far(u16 ethertype, unsigned int mtu);
 void packet_send(int fd, const void *data, size_t len);
 /* The next packet that came in: its length, or -1 after @timeout_ms. */
 int packet_receive(int fd, void *data, size_t size, int timeout_ms);
