@@ -19,6 +19,7 @@ backend=${TEST_BACKEND:-soft}
 [ -z "${NETIF-}" ] || backend=pci
 
 pci_devices=/sys/bus/pci/devices
+netif_device=
 pci_driver=/sys/bus/pci/drivers/daq
 no_card=4
 
@@ -29,12 +30,21 @@ device_of() {
 	path=$(readlink -f "/sys/class/net/$1/device") && echo "${path##*/}"
 }
 
-# NETIF may have another name later.
-netif_device=
-[ -z "${NETIF-}" ] || [ ! -e "/sys/class/net/$NETIF" ] || netif_device=$(device_of "$NETIF")
-
 say() {
 	echo "# $*" >&2
+}
+
+# What NETIF names, which may have another name later: netif_device, and what it is.
+find_netif() {
+	local card
+
+	netif_device=$(device_of "$1") || netif_device=
+	if [ "$(cat "$pci_devices/$netif_device/vendor" 2>&1)" != 0xdac0 ]; then
+		say "NETIF: $1 is no card on the PCI bus"
+		exit 1
+	fi
+	card=$(daq card "$1")
+	TEST_PERSONALITY=${TEST_PERSONALITY:-${card##*, }}
 }
 
 # interface_of ADDRESS: the name of the card's interface, if it has one.
@@ -67,7 +77,7 @@ free_cards() {
 	local device
 
 	if [ -n "${NETIF-}" ]; then
-		[ -z "$netif_device" ] || echo "$netif_device"
+		echo "$netif_device"
 		return
 	fi
 	for device in "$pci_devices"/*; do
@@ -99,7 +109,7 @@ add_bus_card() {
 		[ "$name" = "$1" ] || ip link set "$name" name "$1"
 		return
 	done
-	say "no free card with $2 channels, $3, on the PCI bus${NETIF:+ that is $NETIF}"
+	say "no free card on the PCI bus with $2 channels, $3${NETIF:+, by the name of $NETIF}"
 	return "$no_card"
 }
 
@@ -145,12 +155,13 @@ del_card() {
 }
 
 main() {
-	case ${1-} in
-	add)
-		[ $# -ge 3 ] && add_card "${@:2}"
+	case $#:${1-} in
+	[34]:add)
+		[ -z "${NETIF-}" ] || find_netif "$NETIF"
+		add_card "${@:2}"
 		;;
-	del)
-		[ -z "${NETIF-}" ] || netif_device=$(device_of "$2")
+	2:del)
+		[ -z "${NETIF-}" ] || find_netif "$2"
 		del_card "$2"
 		;;
 	*)
@@ -161,4 +172,8 @@ main() {
 }
 
 shopt -s extglob
-[ "${BASH_SOURCE[0]}" != "$0" ] || main "$@"
+if [ "${BASH_SOURCE[0]}" = "$0" ]; then
+	main "$@"
+elif [ -n "${NETIF-}" ]; then
+	find_netif "$NETIF"
+fi
