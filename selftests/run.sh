@@ -34,8 +34,15 @@ bounce_tests=(capture conserve xsk_bare metadata steer record.sh output forward 
 reconf_tests=(ethtool.sh queues reconfig)
 # Whether what differs in a newer kernel is taken into account.
 newer_tests=(link.sh capture ptp.sh metadata ethtool.sh queues)
-# Whether it matters that a card does not interrupt, and moves nothing by itself.
-kicked_tests=(xsk_bare modes output cable.sh record.sh)
+# Whether it matters what card it is: back end, personality, tests.
+kinds=(
+	"soft polled xsk_bare modes output record.sh"
+	"soft kicked xsk_bare modes output cable.sh record.sh"
+	"pci interrupt link.sh ptp.sh xdp lifetime.sh ethtool.sh queues capture xsk_bare
+		metadata steer record.sh output forward classic abuse"
+	"pci polled lifetime.sh capture xsk_bare output record.sh"
+	"pci kicked lifetime.sh capture xsk_bare output record.sh"
+)
 # Real PCI, with a process at the other side of the bus, see pci.sh.
 pci_tests=(pci.sh)
 pci_cards='--channels 8;--channels 4 --personality kicked --interrupts none;--channels 2 --interrupts msi'
@@ -218,6 +225,17 @@ bus_cards() {
 	export VM_CARDS
 }
 
+# The tests that are wanted of one of the kinds.
+run_kind() {
+	local TEST_BACKEND TEST_PERSONALITY VM_CARDS tests
+
+	read -r -d '' TEST_BACKEND TEST_PERSONALITY tests <<<"$1"
+	# shellcheck disable=SC2086 # several
+	select_tests $tests || return 0
+	[ "$TEST_BACKEND" != pci ] || bus_cards
+	run_group "machine with $TEST_BACKEND cards, $TEST_PERSONALITY" guest
+}
+
 # Files whose last segments are short, of some 2 s at the rate of external.sh.
 make_inputs() {
 	mkdir -p build/external
@@ -277,8 +295,10 @@ if [ -n "$one_kind" ]; then
 	finish
 	exit
 fi
-select_tests "${kicked_tests[@]}" &&
-	TEST_PERSONALITY=kicked run_group "machine with cards that are kicked" guest
+for kind in "${kinds[@]}"; do
+	# pci.sh and external.sh have to do there, for the time that it takes.
+	[[ -n $debug && $kind = pci* ]] || run_kind "$kind"
+done
 select_tests "${pci_tests[@]}" &&
 	VM_CARDS="$pci_cards" run_group "machine with PCI cards" guest
 select_tests "${external_tests[@]}" && make_inputs &&
