@@ -167,6 +167,19 @@ static void test_config(void)
 	client_greet(c);
 	ktap_ok(!find_capability(PCI_CAP_ID_MSI) && !find_capability(PCI_CAP_ID_MSIX),
 		"config: or no interrupts");
+	ktap_eq(config(PCI_CFG_SPACE_SIZE, 4), 0, "config: no serial number");
+	client_stop(c);
+}
+
+static void test_serial(void)
+{
+	const struct card_options opt = { .channels = 1, .serial = 0xda00000012345678 };
+
+	client_start(c, &opt);
+	client_greet(c);
+	ktap_ok(config(PCI_CFG_SPACE_SIZE, 4) == (PCI_EXT_CAP_ID_DSN | 1 << 16) &&
+		config(PCI_CFG_SPACE_SIZE + 4, 4) == 0x12345678 &&
+		config(PCI_CFG_SPACE_SIZE + 8, 4) == 0xda000000, "config: or one");
 	client_stop(c);
 }
 
@@ -818,6 +831,7 @@ int main(void)
 	ktap_begin();
 	test_protocol();
 	test_config();
+	test_serial();
 	test_registers();
 	test_capture();
 	test_split();

@@ -313,6 +313,7 @@ struct link {
 
 struct card_options {
 	u32 channels;
+	u64 serial;	/* number; 0: none */
 	u32 caps;
 	enum card_interrupts interrupts;
 	u64 seed;

@@ -81,6 +81,14 @@ static void config_express(struct config *c, u32 link)
 	config_put(c, CAP_EXPRESS + PCI_EXP_LNKSTA, 2, PCI_EXP_LNKSTA_CLS_5_0GB | 1 << 4, 0);
 }
 
+/* The first extended capability, and the last one. */
+static void config_serial(struct config *c, u64 serial)
+{
+	config_put(c, PCI_CFG_SPACE_SIZE, 4, PCI_EXT_CAP_ID_DSN | 1 << 16, 0);
+	config_put(c, PCI_CFG_SPACE_SIZE + 4, 4, serial, 0);
+	config_put(c, PCI_CFG_SPACE_SIZE + 8, 4, serial >> 32, 0);
+}
+
 /* Power on; the bus master bit is off, too. */
 void config_init(struct card *card)
 {
@@ -111,6 +119,8 @@ void config_init(struct card *card)
 	else if (card->irqs.kind == CARD_MSI)
 		link = config_msi(c, link, card->irqs.vectors);
 	config_express(c, link);
+	if (card->opt.serial)
+		config_serial(c, card->opt.serial);
 	dma_set_master(&card->dma, false);
 }
 

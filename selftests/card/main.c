@@ -22,6 +22,7 @@ static const char usage[] =
 "                         not interrupt; kicked: nor moves data by itself\n"
 "                         (interrupt)\n"
 "  --interrupts KIND      msix, msi or none: what the bus carries (msix)\n"
+"  --serial NUMBER        which card it is, for its MAC address to stay (0: not told)\n"
 "  --input N=PATH         what source \"external\" of channel N is: a file, a pipe, or\n"
 "                         - for standard input\n"
 "  --loop                 begin files again at their end\n"
@@ -54,7 +55,7 @@ struct command_line {
 };
 
 enum {
-	OPT_SOCKET = 256, OPT_CHANNELS, OPT_PERSONALITY, OPT_INTERRUPTS, OPT_INPUT,
+	OPT_SOCKET = 256, OPT_CHANNELS, OPT_PERSONALITY, OPT_INTERRUPTS, OPT_SERIAL, OPT_INPUT,
 	OPT_LOOP, OPT_WAIT, OPT_OUTPUT, OPT_LOG, OPT_CONTROL, OPT_FAULT, OPT_SEED, OPT_HELP,
 };
 
@@ -63,6 +64,7 @@ static const struct option options[] = {
 	{ "channels", required_argument, NULL, OPT_CHANNELS },
 	{ "personality", required_argument, NULL, OPT_PERSONALITY },
 	{ "interrupts", required_argument, NULL, OPT_INTERRUPTS },
+	{ "serial", required_argument, NULL, OPT_SERIAL },
 	{ "input", required_argument, NULL, OPT_INPUT },
 	{ "loop", no_argument, NULL, OPT_LOOP },
 	{ "wait", no_argument, NULL, OPT_WAIT },
@@ -159,6 +161,9 @@ static void take_option(struct command_line *line, int opt)
 		break;
 	case OPT_INTERRUPTS:
 		set_interrupts(&line->card, optarg);
+		break;
+	case OPT_SERIAL:
+		line->card.serial = number("--serial", optarg, 0, U64_MAX);
 		break;
 	case OPT_INPUT:
 		connect_channel("--input", optarg, line->input);
