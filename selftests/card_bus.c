@@ -665,13 +665,32 @@ static u32 compare_to_file(u32 segments)
 	return same;
 }
 
+/* The other end of standard input. */
+static int stdin_writer;
+
+static void write_pipe(const char *path)
+{
+	FILE *pipe = strcmp(path, "-") ? fopen(path, "w") : fdopen(stdin_writer, "w");
+	u32 n;
+
+	if (!pipe)
+		ktap_die("no pipe");
+	for (n = 0; n < FILE_SIZE; n++) {
+		putc(file_byte(n), pipe);
+		if (n % 30000 == 29999) {
+			fflush(pipe);
+			usleep(10000);
+		}
+	}
+	fclose(pipe);
+}
+
 static void capture_external(const char *path, bool is_pipe, const char *name)
 {
 	struct card_options opt = {
 		.channels = 1, .caps = DAQ_CAP_AUTO, .interrupts = CARD_NO_INTERRUPTS,
 	};
 	char error[256];
-	u32 n;
 
 	opt.input[0] = feed_open_input(path, false, error, sizeof(error));
 	if (!opt.input[0])
@@ -683,18 +702,8 @@ static void capture_external(const char *path, bool is_pipe, const char *name)
 	client_start_queue(c, 0, DAQ_QUEUE_CTRL_RX);
 	client_post(c, 0, RING);
 	client_start_chan(c, 0, DAQ_SOURCE_EXTERNAL, SEGMENT, 5120000);
-	if (is_pipe) {
-		FILE *pipe = fopen(path, "w");
-
-		for (n = 0; n < FILE_SIZE; n++) {
-			putc(file_byte(n), pipe);
-			if (n % 30000 == 29999) {
-				fflush(pipe);
-				usleep(10000);
-			}
-		}
-		fclose(pipe);
-	}
+	if (is_pipe)
+		write_pipe(path);
 	ktap_ok(client_wait_reported(c, 0, 101), "%s: all of it arrives", name);
 	ktap_eq(compare_to_file(101), FILE_SIZE, "%s: byte for byte", name);
 	ktap_ok(client_header(c, 0, 100).flags & DAQ_HDR_F_LAST, "%s: the end is told", name);
@@ -753,6 +762,17 @@ static void test_input(void)
 		"pipe: cannot be repeated");
 	unlink(path);
 	rmdir(folder);
+}
+
+static void test_stdin(void)
+{
+	int ends[2];
+
+	if (pipe(ends) || dup2(ends[0], STDIN_FILENO) < 0)
+		ktap_die("no pipe");
+	close(ends[0]);
+	stdin_writer = ends[1];
+	capture_external("-", true, "standard input");
 }
 
 /* A packet in the guest's memory, whole, for the output. */
@@ -843,6 +863,7 @@ int main(void)
 	test_cut_memory();
 	test_faults();
 	test_input();
+	test_stdin();
 	test_output();
 	test_idle();
 	return ktap_end();
