@@ -415,13 +415,6 @@ static const struct daq_hw_ops daq_pci_ops = {
 
 /* Finding and losing cards */
 
-static int daq_pci_set_dma_mask(struct pci_dev *pdev)
-{
-	if (!dma_set_mask_and_coherent(&pdev->dev, DMA_BIT_MASK(64)))
-		return 0;
-	return dma_set_mask_and_coherent(&pdev->dev, DMA_BIT_MASK(32));
-}
-
 /* Return: number of channels, or a negative errno if this is no such card. */
 static int daq_pci_identify(struct pci_dev *pdev, void __iomem *regs)
 {
@@ -514,7 +507,7 @@ static int daq_pci_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	regs = pcim_iomap_region(pdev, DAQ_PCI_REGS, KBUILD_MODNAME);
 	if (IS_ERR(regs))
 		return PTR_ERR(regs);
-	err = daq_pci_set_dma_mask(pdev);
+	err = dma_set_mask_and_coherent(&pdev->dev, DMA_BIT_MASK(64));
 	if (err)
 		return err;
 	channels = daq_pci_identify(pdev, regs);
