@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include "card_client.h"
 
@@ -533,6 +534,40 @@ static void test_control(void)
 	client_stop(c);
 }
 
+/* In a process of its own: it ends, and its sockets can be had by the next one. */
+static void test_die(void)
+{
+	char folder[sizeof(c->folder)] = "", path[128];
+	int ends[2], status, fd;
+	pid_t child;
+
+	if (pipe(ends))
+		ktap_die("no pipe");
+	child = fork();
+	if (!child) {
+		start_card(1, CARD_MSIX);
+		fd = control_open();
+		if (write(ends[1], c->folder, sizeof(c->folder)) < 0 || write(fd, "die\n", 4) < 0)
+			_exit(1);
+		sleep(20);
+		_exit(0);
+	}
+	ktap_ok(waitpid(child, &status, 0) == child && WIFEXITED(status) &&
+		WEXITSTATUS(status) == 128 + SIGKILL, "control: it dies");
+	if (read(ends[0], folder, sizeof(folder)) != sizeof(folder))
+		ktap_die("no card");
+	snprintf(path, sizeof(path), "%s/card", folder);
+	fd = card_listen(path);
+	ktap_ok(fd >= 0, "control: another one can take its place");
+	close(fd);
+	unlink(path);
+	snprintf(path, sizeof(path), "%s/control", folder);
+	unlink(path);
+	rmdir(folder);
+	close(ends[0]);
+	close(ends[1]);
+}
+
 /* A file that is cut short under the card's feet. */
 static void test_cut_memory(void)
 {
@@ -860,6 +895,7 @@ int main(void)
 	test_many_windows();
 	test_reset();
 	test_control();
+	test_die();
 	test_cut_memory();
 	test_faults();
 	test_input();

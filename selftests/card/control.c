@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Commands, a line each; the answer ends with "ok" or "error: REASON". */
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -55,8 +56,9 @@ static void control_hold(struct card *card, bool hold)
 
 static bool control_do(struct card *card, const char *command, char *error, size_t size)
 {
+	/* What a shell says of a process that was killed, card.sh too. */
 	if (!strcmp(command, "die"))
-		_exit(1);
+		_exit(128 + SIGKILL);
 	if (!strcmp(command, "gone"))
 		card_set_mode(card, ENGINE_GONE);
 	else if (!strcmp(command, "stuck"))

@@ -32,7 +32,10 @@
 #               "--channels 4; --personality kicked"; " " is a card as it is.
 #               Files go by names as for VM_QEMU.  Its log is cardN.log in the
 #               run's folder, and the guest has its control socket as
-#               /dev/virtio-ports/cardN.
+#               /dev/virtio-ports/cardN.  A card that is killed is followed by a
+#               new one, which QEMU finds when it connects there again.
+#   VM_MONITOR  not empty: the guest has QEMU's own monitor (QMP) as
+#               /dev/virtio-ports/monitor, and so can do with QEMU what it likes
 #   VM_TIMEOUT  seconds the guest may take (default: 600)
 #   VM_ACCEL    kvm or tcg (default: kvm where it can really run a guest)
 #   DAQ_CACHE   see rootfs.sh
@@ -256,6 +259,14 @@ add_folder() {
 		-device "virtio-9p-pci,fsdev=$1,mount_tag=$1,bus=folder-$1,x-pcie-pm-no-soft-reset=on")
 }
 
+# QEMU is at both ends of the socket, so that nobody else has to live as long.
+# shellcheck disable=SC2054 # QEMU's commas
+add_monitor() {
+	qemu+=(-qmp "unix:$1,server=on,wait=off"
+		-chardev "socket,id=monitor,path=$1"
+		-device virtserialport,chardev=monitor,name=monitor)
+}
+
 # shellcheck disable=SC2054 # QEMU's commas
 qemu_arguments() {
 	local folder=/repo/${run#"$repo/"} extra folders=0
@@ -285,6 +296,7 @@ qemu_arguments() {
 	add_folder repo /repo ,readonly=on
 	add_folder build /repo/build ''
 	[ -z "${VM_SHARE-}" ] || add_folder share /share ,readonly=on
+	[ -z "${VM_MONITOR-}" ] || add_monitor "$folder/monitor"
 	read -ra extra <<<"${VM_QEMU-}"
 	qemu+=("${extra[@]}")
 }
@@ -358,7 +370,8 @@ start_cards() {
 	IFS=';' read -ra cards <<<"${VM_CARDS-}"
 	for i in "${!cards[@]}"; do
 		read -ra options <<<"${cards[i]}"
-		start "/repo/build/vm/$version/selftests/daq-card" \
+		start /repo/selftests/vm/card.sh \
+			"/repo/build/vm/$version/selftests/daq-card" \
 			--socket "$folder/card$i" --control "$folder/card$i.control" \
 			--log "$folder/card$i.log" "${options[@]}" >&2
 		card_jobs+=("$job")
@@ -381,10 +394,11 @@ wait_for_card() {
 
 # add_card NUMBER FOLDER
 add_card() {
-	qemu+=(-device "pcie-root-port,id=slot$1,chassis=$(($1 + 1)),slot=$(($1 + 1))"
+	qemu+=(-device "pcie-root-port,id=slot$1,chassis=$(($1 + 1)),slot=$(($1 + 1)),\
+x-speed=5,x-width=1"
 		-device "{\"driver\":\"vfio-user-pci\",\"id\":\"card$1\",\"bus\":\"slot$1\",\
 \"socket\":{\"type\":\"unix\",\"path\":\"$2/card$1\"}}"
-		-chardev "socket,id=control$1,path=$2/card$1.control"
+		-chardev "socket,id=control$1,path=$2/card$1.control,reconnect-ms=100"
 		-device "virtserialport,chardev=control$1,name=card$1")
 }
 

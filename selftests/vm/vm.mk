@@ -12,7 +12,7 @@
 VM_DIR := $(patsubst %/,%,$(dir $(lastword $(MAKEFILE_LIST))))
 
 export VM_KERNEL VM_MODULES VM_SHARE VM_CPUS VM_MEM VM_APPEND VM_QEMU VM_CARDS
-export VM_TIMEOUT VM_ACCEL DAQ_CACHE
+export VM_MONITOR VM_TIMEOUT VM_ACCEL DAQ_CACHE
 
 # The command goes through the environment, as it is: no quoting or expanding by
 # make can spoil it.
