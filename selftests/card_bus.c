@@ -534,36 +534,50 @@ static void test_control(void)
 	client_stop(c);
 }
 
-/* In a process of its own: it ends, and its sockets can be had by the next one. */
+/* In a process of its own, which ends with messages unread. */
 static void test_die(void)
 {
-	char folder[sizeof(c->folder)] = "", path[128];
+	static struct vfio_user_hdr burst[12000];
+	char path[128], byte;
 	int ends[2], status, fd;
 	pid_t child;
+	u32 i;
 
 	if (pipe(ends))
 		ktap_die("no pipe");
 	child = fork();
 	if (!child) {
 		start_card(1, CARD_MSIX);
-		fd = control_open();
-		if (write(ends[1], c->folder, sizeof(c->folder)) < 0 || write(fd, "die\n", 4) < 0)
-			_exit(1);
-		sleep(20);
+		client_greet(c);
+		client_disconnect(c);
+		if (write(ends[1], c->folder, sizeof(c->folder)) > 0)
+			sleep(20);
 		_exit(0);
 	}
+	if (read(ends[0], c->folder, sizeof(c->folder)) != sizeof(c->folder))
+		ktap_die("no card");
+	client_connect(c);
+	fd = control_open();
+	for (i = 0; i < ARRAY_SIZE(burst); i++)
+		burst[i] = (struct vfio_user_hdr){
+			.command = VFIO_USER_GET_INFO, .size = sizeof(burst[i]),
+			.flags = VFIO_USER_NO_REPLY,
+		};
+	if (send(c->fd, burst, sizeof(burst), MSG_NOSIGNAL) < 0 || write(fd, "die\n", 4) < 0)
+		ktap_die("the card does not listen");
 	ktap_ok(waitpid(child, &status, 0) == child && WIFEXITED(status) &&
 		WEXITSTATUS(status) == 128 + SIGKILL, "control: it dies");
-	if (read(ends[0], folder, sizeof(folder)) != sizeof(folder))
-		ktap_die("no card");
-	snprintf(path, sizeof(path), "%s/card", folder);
+	ktap_eq(recv(c->fd, &byte, 1, 0), 0, "control: its client hears of an end, not of an error");
+	close(fd);
+	close(c->fd);
+	client_path(c, "card", path, sizeof(path));
 	fd = card_listen(path);
 	ktap_ok(fd >= 0, "control: another one can take its place");
 	close(fd);
 	unlink(path);
-	snprintf(path, sizeof(path), "%s/control", folder);
+	client_path(c, "control", path, sizeof(path));
 	unlink(path);
-	rmdir(folder);
+	rmdir(c->folder);
 	close(ends[0]);
 	close(ends[1]);
 }

@@ -380,6 +380,7 @@ int region_write(struct card *card, u32 index, u64 offset, const u8 *buf, u32 co
 void link_init(struct link *link);
 void link_open(struct card *card, int fd);
 bool link_receive(struct card *card);
+void link_hang_up(struct link *link);
 void link_close(struct card *card);
 void link_refuse_dma(struct link *link, bool refuse);
 bool link_dma(void *ctx, bool write, u64 addr, void *buf, u32 len);

@@ -54,11 +54,18 @@ static void control_hold(struct card *card, bool hold)
 	engine_kick(card);
 }
 
+/* With the status that a shell gives a process that was killed: see card.sh. */
+__attribute__((noreturn))
+static void control_die(struct card *card)
+{
+	link_hang_up(&card->link);
+	_exit(128 + SIGKILL);
+}
+
 static bool control_do(struct card *card, const char *command, char *error, size_t size)
 {
-	/* What a shell says of a process that was killed, card.sh too. */
 	if (!strcmp(command, "die"))
-		_exit(128 + SIGKILL);
+		control_die(card);
 	if (!strcmp(command, "gone"))
 		card_set_mode(card, ENGINE_GONE);
 	else if (!strcmp(command, "stuck"))

@@ -451,6 +451,21 @@ void link_open(struct card *card, int fd)
 	log_fact(&card->log, "client_connected seq=%llu", (unsigned long long)card->clients);
 }
 
+/*
+ * Hear no more, and forget what was not heard. Otherwise the client, which is told so
+ * by an error, may be QEMU 11.1: that aborts then, and survives the mere end.
+ */
+void link_hang_up(struct link *link)
+{
+	u8 unheard[4096];
+
+	if (link->fd < 0)
+		return;
+	shutdown(link->fd, SHUT_RDWR);
+	while (recv(link->fd, unheard, sizeof(unheard), MSG_DONTWAIT) > 0)
+		;
+}
+
 /* The client has left, or is to: nothing of it remains. */
 void link_close(struct card *card)
 {
@@ -462,6 +477,7 @@ void link_close(struct card *card)
 	irqs_disarm(&card->irqs, 0, card->irqs.vectors);
 	dma_drop(&card->dma);
 	link_close_fds(link);
+	link_hang_up(link);
 	close(link->fd);
 	link->fd = -1;
 	log_fact(&card->log, "client_left bad_messages=%llu",
