@@ -865,8 +865,9 @@ static void test_output(void)
 	client_start_queue(c, 0, DAQ_QUEUE_CTRL_TX);
 	client_start_chan(c, 0, DAQ_SOURCE_NONE, SEGMENT, 5120000);
 	send_packet(0, 5064);
-	for (i = 0; i < 5000 && client_reg(c, DAQ_REG_CHAN(0) + DAQ_CHAN_PLAYED) < 1; i++)
+	for (i = 0; i < 5000 && feed_bytes(opt.output[0]) < sizeof(copy); i++)
 		usleep(1000);
+	ktap_eq(client_reg(c, DAQ_REG_CHAN(0) + DAQ_CHAN_PLAYED), 1, "output: a packet is played");
 	client_stop(c);
 	fd = open(path, O_RDONLY);
 	ktap_ok(read(fd, back, sizeof(back)) == 5000 && !memcmp(back, copy, 5000),
