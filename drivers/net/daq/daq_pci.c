@@ -18,6 +18,8 @@
 
 /* A card that dies does so in silence: how often to look whether it lives. */
 #define DAQ_PCI_WATCH	msecs_to_jiffies(500)
+/* After an error the PCI core waits 60 s for a card to answer, and then no more. */
+#define DAQ_PCI_PATIENCE	msecs_to_jiffies(70 * MSEC_PER_SEC)
 
 /* What can be done with the registers. */
 enum daq_pci_state {
@@ -40,7 +42,8 @@ struct daq_pci_vector {
  * @state: enum daq_pci_state. AWAY and HERE are written with the interface
  *	   detached, GONE by whoever notices.
  * @buried: all have been told that it is gone; by @watch
- * @watch: looks whether the card lives, and tells when not
+ * @watch: looks whether the card lives, and tells when not; disabled while it
+ *	   is AWAY, but for errors of the bus, whose end it waits for
  * @nr_vectors: interrupt vectors; 0: none
  * @vectors: them
  */
@@ -255,6 +258,8 @@ static void daq_pci_watch(struct work_struct *work)
 {
 	struct daq_pci *pci = container_of(work, struct daq_pci, watch.work);
 
+	/* Who was to bring it back does not say when that has failed. */
+	cmpxchg(&pci->state, DAQ_PCI_AWAY, DAQ_PCI_GONE);
 	/* This notices when the card is gone, too, and asks for another look. */
 	daq_pci_look_at_events(pci);
 	if (READ_ONCE(pci->state) != DAQ_PCI_GONE)
@@ -265,11 +270,14 @@ static void daq_pci_watch(struct work_struct *work)
 
 /* Leaving a card alone for a while: sleep, resets by others, errors of the bus */
 
-static void daq_pci_leave(struct daq_pci *pci)
+/* With @frozen, nothing can be told to the card any more. */
+static void daq_pci_leave(struct daq_pci *pci, bool frozen)
 {
 	struct net_device *netdev = pci->card.netdev;
 
 	disable_delayed_work_sync(&pci->watch);
+	if (frozen)
+		cmpxchg(&pci->state, DAQ_PCI_HERE, DAQ_PCI_AWAY);
 	rtnl_lock();
 	netif_device_detach(netdev);
 	daq_down(&pci->card);
@@ -335,13 +343,13 @@ static int daq_pci_restart(struct daq_card *card)
 
 	if (READ_ONCE(pci->state) == DAQ_PCI_GONE)
 		return -ENODEV;
-	daq_pci_leave(pci);
+	daq_pci_leave(pci, false);
 	return daq_pci_come_back(pci);
 }
 
 static int daq_pci_suspend(struct device *dev)
 {
-	daq_pci_leave(dev_get_drvdata(dev));
+	daq_pci_leave(dev_get_drvdata(dev), false);
 	return 0;
 }
 
@@ -356,7 +364,7 @@ static DEFINE_SIMPLE_DEV_PM_OPS(daq_pci_pm_ops, daq_pci_suspend,
 /* The function is reset by somebody else, such as sysfs. */
 static void daq_pci_reset_prepare(struct pci_dev *pdev)
 {
-	daq_pci_leave(pci_get_drvdata(pdev));
+	daq_pci_leave(pci_get_drvdata(pdev), false);
 }
 
 static void daq_pci_reset_done(struct pci_dev *pdev)
@@ -373,9 +381,9 @@ static pci_ers_result_t daq_pci_error_detected(struct pci_dev *pdev,
 		daq_pci_lose(pci);
 		return PCI_ERS_RESULT_DISCONNECT;
 	}
-	if (state == pci_channel_io_frozen)
-		cmpxchg(&pci->state, DAQ_PCI_HERE, DAQ_PCI_AWAY);
-	daq_pci_leave(pci);
+	daq_pci_leave(pci, state == pci_channel_io_frozen);
+	enable_delayed_work(&pci->watch);
+	schedule_delayed_work(&pci->watch, DAQ_PCI_PATIENCE);
 	return PCI_ERS_RESULT_NEED_RESET;
 }
 
@@ -385,13 +393,16 @@ static pci_ers_result_t daq_pci_slot_reset(struct pci_dev *pdev)
 	pci_save_state(pdev);
 	if (pci_device_is_present(pdev))
 		return PCI_ERS_RESULT_RECOVERED;
-	daq_pci_give_up(pci_get_drvdata(pdev));
+	daq_pci_lose(pci_get_drvdata(pdev));
 	return PCI_ERS_RESULT_DISCONNECT;
 }
 
 static void daq_pci_error_resume(struct pci_dev *pdev)
 {
-	daq_pci_come_back(pci_get_drvdata(pdev));
+	struct daq_pci *pci = pci_get_drvdata(pdev);
+
+	disable_delayed_work_sync(&pci->watch);
+	daq_pci_come_back(pci);
 }
 
 static const struct pci_error_handlers daq_pci_error_handlers = {
@@ -555,7 +566,7 @@ static void daq_pci_remove(struct pci_dev *pdev)
 
 static void daq_pci_shutdown(struct pci_dev *pdev)
 {
-	daq_pci_leave(pci_get_drvdata(pdev));
+	daq_pci_leave(pci_get_drvdata(pdev), false);
 	pci_clear_master(pdev);
 }
 
