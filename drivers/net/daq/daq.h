@@ -493,6 +493,7 @@ int daq_chan_set_format(struct daq_card *card, u32 channel,
 u64 daq_chan_read64(struct daq_card *card, u32 channel, u32 reg);
 void daq_read_counters(struct daq_card *card);
 void daq_keep_counters(struct daq_card *card);
+void daq_settle_counters(struct daq_card *card);
 
 /* daq_reconf.c */
 int daq_set_ring_sizes(struct daq_card *card, u32 rx_size, u32 tx_size);

@@ -97,6 +97,50 @@ void daq_keep_counters(struct daq_card *card)
 	}
 }
 
+static void daq_chan_settle(struct daq_card *card, u32 channel)
+{
+	u64 produced = daq_chan_read64(card, channel, DAQ_CHAN_PRODUCED);
+	struct daq_chan *chan = &card->chans[channel];
+	struct daq_rx_stats *stats = &chan->stats;
+	struct daq_chan_counts counts;
+	u64 known;
+	int i;
+
+	known = daq_chan_read64(card, channel, DAQ_CHAN_NO_BUFFER) +
+		daq_chan_read64(card, channel, DAQ_CHAN_TOO_LONG) +
+		daq_chan_read64(card, channel, DAQ_CHAN_FIFO_OVERRUN);
+	daq_read_chan_counts(chan, &counts);
+	for (i = 0; i < DAQ_RX_COUNTS; i++)
+		known += counts.count[i];
+	if (known >= produced) {
+		atomic64_add(known - produced, &chan->counts[0]);
+		return;
+	}
+
+	local_bh_disable();
+	u64_stats_update_begin(&stats->syncp);
+	u64_stats_add(&stats->count[DAQ_RX_DROP_STOPPED], produced - known);
+	u64_stats_update_end(&stats->syncp);
+	local_bh_enable();
+}
+
+/**
+ * daq_settle_counters() - close the account of a card that cannot be read any more
+ * @card: card; its queues have stopped
+ *
+ * What has come since the counters were last read was produced, at least. What
+ * they have told of and did not come is lost with the card.
+ *
+ * Context: process, RTNL held.
+ */
+void daq_settle_counters(struct daq_card *card)
+{
+	u32 i;
+
+	for (i = 0; i < card->channels; i++)
+		daq_chan_settle(card, i);
+}
+
 /**
  * daq_chan_start() - let a channel run with its format
  * @card: card

@@ -63,6 +63,8 @@ void daq_down(struct daq_card *card)
 	for (i = 0; i < card->nr_queues; i++)
 		daq_queue_stop(&card->queues[i]);
 	daq_timer_stop(card);
+	if (!daq_reachable(card))
+		daq_settle_counters(card);
 	card->ops->irq_disable(card);
 	for (i = 0; i < card->nr_queues; i++)
 		daq_queue_free(&card->queues[i]);
