@@ -52,6 +52,10 @@ external_files=/repo/build/external
 external_inputs="--channels 4 --wait --input 0=$external_files/in0 --input 1=$external_files/in1"
 external_cards="$external_inputs --output 2=$external_files/out;"
 external_cards+="$external_inputs --personality polled;$external_inputs --personality kicked"
+# Cards that go away while they work, and others that come.
+removal_tests=(removal.sh)
+removal_cards='--channels 8 --interrupts msi --serial 0xda00000001;'
+removal_cards+='--channels 4 --personality kicked --interrupts none --serial 0xda00000002;--channels 4'
 # What cards the tests ask for on the PCI bus, besides one of each personality.
 bus_channels=(8 4 3 2 1 64)
 
@@ -208,6 +212,7 @@ guest() {
 		TEST_SCALE='"${TEST_SCALE:-1}"' \
 		TEST_BACKEND='"${TEST_BACKEND:-soft}"' \
 		TEST_PERSONALITY='"${TEST_PERSONALITY:-interrupt}"' \
+		REMOVALS='"${REMOVALS-}"' \
 		selftests/run-here.sh "build/vm/$(uname -r)/selftests" '"${selected[*]}"
 }
 
@@ -303,6 +308,8 @@ select_tests "${pci_tests[@]}" &&
 	VM_CARDS="$pci_cards" run_group "machine with PCI cards" guest
 select_tests "${external_tests[@]}" && make_inputs &&
 	VM_CARDS="$external_cards" run_group "machine with PCI cards and files" guest
+select_tests "${removal_tests[@]}" &&
+	VM_MONITOR=1 VM_CARDS="$removal_cards" run_group "machine whose PCI cards go" guest
 if [ -n "$debug" ]; then
 	select_tests "${failing_tests[@]}" &&
 		run_group "machine where allocations fail" guest
