@@ -52,8 +52,8 @@ external_files=/repo/build/external
 external_inputs="--channels 4 --wait --input 0=$external_files/in0 --input 1=$external_files/in1"
 external_cards="$external_inputs --output 2=$external_files/out;"
 external_cards+="$external_inputs --personality polled;$external_inputs --personality kicked"
-# Cards that go away while they work, and others that come.
-removal_tests=(removal.sh)
+# Cards that go away while they work and others that come, errors of the bus.
+removal_tests=(removal.sh aer.sh)
 removal_cards='--channels 8 --interrupts msi --serial 0xda00000001;'
 removal_cards+='--channels 4 --personality kicked --interrupts none --serial 0xda00000002;--channels 4'
 # What cards the tests ask for on the PCI bus, besides one of each personality.
