@@ -247,6 +247,35 @@ static void test_capture(void)
 	client_stop(c);
 }
 
+/* A guest that takes all that there are takes more than the card has use for. */
+static void test_msi(void)
+{
+	struct vfio_user_irq_info irq = { .argsz = sizeof(irq), .index = VFIO_USER_IRQ_MSI };
+	int events[8];
+	u64 count;
+	u32 i;
+
+	start_card(4, CARD_MSI);
+	client_greet(c);
+	client_map_memory(c);
+	client_set_master(c, true);
+	client_call(c, VFIO_USER_GET_IRQ_INFO, &irq, sizeof(irq), NULL, 0, &irq, sizeof(irq));
+	ktap_eq(irq.count, 8, "MSI: a power of two of vectors");
+	for (i = 0; i < ARRAY_SIZE(events); i++)
+		events[i] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	ktap_eq(client_arm_irqs(c, VFIO_USER_IRQ_MSI, 0, 8, events), 0, "MSI: all can be had");
+	client_start_queue(c, 3, DAQ_QUEUE_CTRL_RX);
+	client_post(c, 3, RING);
+	client_set_reg(c, DAQ_REG_QUEUE(3) + DAQ_QUEUE_IRQ_ARM, 0);
+	client_start_chan(c, 3, DAQ_SOURCE_COUNTER, SEGMENT, 512000);
+	ktap_ok(client_wait_reported(c, 3, 4) &&
+		read(events[3], &count, sizeof(count)) == sizeof(count),
+		"MSI: each queue has its own");
+	for (i = 0; i < ARRAY_SIZE(events); i++)
+		close(events[i]);
+	client_stop(c);
+}
+
 /* Writes to a running card's register are there when it is read. */
 static void test_split(void)
 {
@@ -904,6 +933,7 @@ int main(void)
 	test_serial();
 	test_registers();
 	test_capture();
+	test_msi();
 	test_split();
 	test_messages();
 	test_windows();

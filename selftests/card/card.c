@@ -41,6 +41,23 @@ int card_listen(const char *path)
 	return fd;
 }
 
+/* One for each queue and one for events; MSI has a power of two, at most 32. */
+static u32 card_vectors(const struct card_options *opt)
+{
+	u32 vectors = 1;
+
+	switch (opt->interrupts) {
+	case CARD_NO_INTERRUPTS:
+		return 0;
+	case CARD_MSIX:
+		return opt->channels + 1;
+	default:
+		while (vectors < min(opt->channels + 1, 32u))
+			vectors *= 2;
+		return vectors;
+	}
+}
+
 static void card_news(void *ctx)
 {
 	engine_kick(ctx);
@@ -49,7 +66,6 @@ static void card_news(void *ctx)
 /* Return: 0 or a positive errno. The caller gives listeners. */
 int card_open(struct card *card, const struct card_options *opt)
 {
-	u32 vectors = opt->interrupts == CARD_NO_INTERRUPTS ? 0 : opt->channels + 1;
 	u32 i;
 
 	memset(card, 0, sizeof(*card));
@@ -60,13 +76,11 @@ int card_open(struct card *card, const struct card_options *opt)
 	card->stop = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (card->stop < 0)
 		return errno;
-	if (opt->interrupts == CARD_MSI)
-		vectors = min(vectors, 32u);
 	log_init(&card->log, opt->log);
 	dma_init(&card->dma);
 	card->dma.message = link_dma;
 	card->dma.ctx = card;
-	irqs_init(&card->irqs, opt->interrupts, vectors);
+	irqs_init(&card->irqs, opt->interrupts, card_vectors(opt));
 	faults_init(&card->faults, opt->seed);
 	link_init(&card->link);
 	config_init(card);
