@@ -15,8 +15,9 @@
 
 rounds=${REMOVALS:-2}
 
-# What a consumer may take to tell, ms: half a second for the driver to notice, another
-# for the library to know whether the interface is down or away, and some for both.
+# What a consumer may take to tell, ms: a quarter of a second for the driver to notice,
+# half of one for the library to know whether the interface is down or away, and as much
+# again on a busy machine.
 patience=1500
 
 is_down() {

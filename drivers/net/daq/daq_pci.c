@@ -17,7 +17,7 @@
 #define DAQ_PCI_REGS	0		/* BAR */
 
 /* A card that dies does so in silence: how often to look whether it lives. */
-#define DAQ_PCI_WATCH	msecs_to_jiffies(500)
+#define DAQ_PCI_WATCH	msecs_to_jiffies(250)
 /* After an error the PCI core waits 60 s for a card to answer, and then no more. */
 #define DAQ_PCI_PATIENCE	msecs_to_jiffies(70 * MSEC_PER_SEC)
 
