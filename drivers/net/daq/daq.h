@@ -196,6 +196,8 @@ union daq_rx_buf {
  * @posted: descriptors posted
  * @taken: descriptors that the card gave back
  * @seen: completions processed
+ * @distrusted: the latest of them that made no sense: buffers of theirs may still
+ *		be among those from @taken on
  * @buf_len: usable bytes of a buffer
  * @head: offset of the data in a first buffer
  * @head_len: bytes from there that a first buffer can hold
@@ -210,6 +212,7 @@ struct daq_rx_ring {
 	u32 posted;
 	u32 taken;
 	u32 seen;
+	u32 distrusted;
 	u32 buf_len;
 	u32 head;
 	u32 head_len;
@@ -303,6 +306,7 @@ struct daq_queue {
 enum daq_error {
 	DAQ_ERROR_TEST,		/* nothing: devlink health test */
 	DAQ_ERROR_BAD_DESC,	/* a completion that makes no sense */
+	DAQ_ERROR_BAD_REPORT,	/* progress that cannot be */
 	DAQ_ERROR_STOP,		/* DMA that goes on */
 	DAQ_ERROR_MOVE,		/* a channel that stays with its queue */
 	DAQ_ERROR_DMA,		/* an address that the bus refuses */

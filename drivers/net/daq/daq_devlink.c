@@ -9,6 +9,7 @@
 static const char * const daq_error_names[] = {
 	[DAQ_ERROR_TEST]	= "test",
 	[DAQ_ERROR_BAD_DESC]	= "bad completion",
+	[DAQ_ERROR_BAD_REPORT]	= "bad report",
 	[DAQ_ERROR_STOP]	= "did not stop DMA",
 	[DAQ_ERROR_MOVE]	= "did not move a channel",
 	[DAQ_ERROR_DMA]		= "DMA refused by the bus",

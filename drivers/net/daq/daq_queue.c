@@ -231,6 +231,7 @@ void daq_queue_start(struct daq_queue *q)
 	rx->posted = 0;
 	rx->taken = 0;
 	rx->seen = 0;
+	rx->distrusted = 0;
 	tx->posted = 0;
 	tx->done = 0;
 	tx->inside_packet = false;

@@ -26,6 +26,7 @@ struct daq_rx_segment {
 	u32 channel;
 	u32 len;
 	u32 bufs;
+	u32 behind;	/* buffers in front of its own that the card is done with */
 	u32 hdr_len;	/* bytes of its DAQ header; 0: another packet */
 	u32 head_len;	/* bytes in the first buffer */
 	bool split;
@@ -246,6 +247,19 @@ static void daq_free_bufs(struct daq_queue *q, u32 n)
 
 /* Completions */
 
+/*
+ * Since the card uses buffers in order, those in front of a completion's are
+ * done with. There are none unless the completions before made no sense: what
+ * these say of buffers is not believed, for the card may have them still.
+ */
+static bool daq_has_bufs(const struct daq_rx_ring *rx,
+			 const struct daq_rx_segment *seg)
+{
+	return seg->behind <= min(rx->distrusted, rx->mask + 1) * DAQ_SEG_BUFS &&
+	       seg->bufs >= 1 && seg->bufs <= DAQ_SEG_BUFS &&
+	       seg->behind + seg->bufs <= daq_rx_waiting(rx);
+}
+
 /* Return: false when the card wrote nonsense. */
 static bool daq_read_cmpl(struct daq_queue *q, struct daq_rx_segment *seg)
 {
@@ -254,11 +268,13 @@ static bool daq_read_cmpl(struct daq_queue *q, struct daq_rx_segment *seg)
 	struct daq_card *card = q->card;
 	u32 channel = le16_to_cpu(cmpl->channel);
 	u32 flags = le16_to_cpu(cmpl->flags);
-	u32 tail;
+	u32 first = le16_to_cpu(cmpl->first);
+	u32 tail, rest, room;
 
 	seg->timestamp = le64_to_cpu(cmpl->timestamp);
 	seg->len = le32_to_cpu(cmpl->len);
 	seg->bufs = le16_to_cpu(cmpl->bufs);
+	seg->behind = (first - rx->taken) & rx->mask;
 	seg->split = flags & DAQ_RX_F_SPLIT;
 	seg->hdr_len = flags & DAQ_RX_F_SEGMENT ? DAQ_HDR_LEN : 0;
 	seg->eof = flags & DAQ_RX_F_EOF;
@@ -272,31 +288,37 @@ static bool daq_read_cmpl(struct daq_queue *q, struct daq_rx_segment *seg)
 	seg->stats = &card->chans[channel].stats;
 	if (channel != le16_to_cpu(cmpl->channel))
 		return false;
-	if (le16_to_cpu(cmpl->first) != (rx->taken & rx->mask))
+	if (first > rx->mask || !daq_has_bufs(rx, seg))
 		return false;
-	if (seg->len < ETH_HLEN || seg->head_len > seg->len)
+	if (seg->len < max_t(u32, ETH_HLEN, seg->hdr_len) ||
+	    seg->head_len > seg->len)
 		return false;
 
+	/* As many buffers as it takes, whatever the length: no sum overflows. */
 	tail = seg->split ? rx->buf_len : rx->head_len;
-	return seg->bufs == 1 + DIV_ROUND_UP(seg->len - seg->head_len, tail);
+	rest = seg->len - seg->head_len;
+	room = (seg->bufs - 1) * tail;
+	return rest <= room && room - rest < tail;
 }
 
-/*
- * Go past a completion that cannot be trusted. Its buffers are lost to the
- * ring only if even their number is nonsense.
- */
+/* Go past a completion that cannot be trusted; the next one tells of its buffers. */
 static enum daq_rx_count daq_skip_segment(struct daq_queue *q,
 					  const struct daq_rx_segment *seg)
 {
-	if (seg->bufs <= DAQ_SEG_BUFS && seg->bufs <= daq_rx_waiting(&q->rx)) {
-		daq_free_bufs(q, seg->bufs);
-		q->rx.taken += seg->bufs;
-	}
+	q->rx.distrusted++;
 	net_warn_ratelimited("%s: queue %u: bad completion, %u bytes in %u buffers\n",
 			     q->card->netdev->name, q->index, seg->len,
 			     seg->bufs);
 	daq_report_error(q->card, DAQ_ERROR_BAD_DESC);
 	return DAQ_RX_DROP_BAD_DESC;
+}
+
+/* Have the buffers back that distrusted completions were about. */
+static void daq_rx_catch_up(struct daq_queue *q, const struct daq_rx_segment *seg)
+{
+	daq_free_bufs(q, seg->behind);
+	q->rx.taken += seg->behind;
+	q->rx.distrusted = 0;
 }
 
 /* Link buffer @page of a packet behind its first one. */
@@ -584,6 +606,8 @@ static enum daq_rx_count daq_rx_segment(struct daq_queue *q,
 	/* In the pool's buffers there is room for it behind the xdp_buff. */
 	XSK_CHECK_PRIV_TYPE(struct daq_xdp_buff);
 
+	if (unlikely(q->rx.distrusted))
+		daq_rx_catch_up(q, seg);
 	if (seg->bufs > 1 && !daq_takes_frags(q, prog)) {
 		daq_free_bufs(q, seg->bufs);
 		q->rx.taken += seg->bufs;
@@ -600,6 +624,22 @@ static enum daq_rx_count daq_rx_segment(struct daq_queue *q,
 	buff->seg = seg;
 	q->rx.taken += seg->bufs;
 	return daq_run_xdp(q, prog, &buff->xdp, seg, done);
+}
+
+/*
+ * The card reports more completions than there can be. Which ones are gone cannot
+ * be told, and to wait for them would mean to be interrupted for ever.
+ */
+static void daq_skip_report(struct daq_queue *q, u32 reported)
+{
+	struct daq_rx_ring *rx = &q->rx;
+
+	net_warn_ratelimited("%s: queue %u: bad report, completion %u after %u\n",
+			     q->card->netdev->name, q->index, reported,
+			     rx->seen);
+	rx->seen = reported;
+	rx->distrusted = rx->mask + 1;
+	daq_report_error(q->card, DAQ_ERROR_BAD_REPORT);
 }
 
 /**
@@ -622,8 +662,10 @@ int daq_rx_poll(struct daq_queue *q, int budget)
 	u32 done = 0;
 
 	dma_rmb(); /* completions after the report of them */
-	if (reported - rx->seen > rx->mask + 1)
+	if (unlikely(reported - rx->seen > rx->mask + 1)) {
+		daq_skip_report(q, reported);
 		return 0;
+	}
 
 	while (rx->seen != reported && work < budget) {
 		struct daq_rx_segment seg;
