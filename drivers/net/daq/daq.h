@@ -125,9 +125,11 @@ struct daq_rx_stats {
  * @tx_packets: packets handed to the card
  * @tx_bytes: their bytes
  * @tx_dropped: packets that could not be
+ * @irqs_lost: interrupts that should have come and did not
  *
  * Written by the queue's NAPI context and, the tx members, under the TX lock,
- * both with bottom halves off; @irqs by the interrupt handler.
+ * both with bottom halves off; @irqs by the interrupt handler, @irqs_lost under
+ * RTNL.
  */
 struct daq_queue_stats {
 	struct u64_stats_sync syncp;
@@ -141,6 +143,7 @@ struct daq_queue_stats {
 	u64_stats_t tx_bytes;
 	u64_stats_t tx_dropped;
 	atomic64_t irqs;
+	atomic64_t irqs_lost;
 };
 
 #define DAQ_NO_RULE	U32_MAX
@@ -270,6 +273,18 @@ struct daq_tx_ring {
 };
 
 /**
+ * struct daq_progress - how far a queue was when it was last looked at
+ * @news: the card had reported something that had not been handled
+ * @rx: completions handled by then
+ * @tx: transmit descriptors given back by then
+ */
+struct daq_progress {
+	bool news;
+	u32 rx;
+	u32 tx;
+};
+
+/**
  * struct daq_queue - one queue: rings, NAPI context, socket
  * @napi: its NAPI context
  * @card: the card
@@ -284,6 +299,7 @@ struct daq_tx_ring {
  * @page_pool: pages for when there is no socket
  * @rxq: for XDP, when buffers are pages
  * @xsk_rxq: for XDP, when buffers are chunks of @pool
+ * @then: progress at the last look for lost interrupts; under RTNL
  * @stats: counters
  */
 struct daq_queue {
@@ -299,6 +315,7 @@ struct daq_queue {
 	struct page_pool *page_pool;
 	struct xdp_rxq_info rxq;
 	struct xdp_rxq_info xsk_rxq;
+	struct daq_progress then;
 	struct daq_queue_stats stats;
 } ____cacheline_aligned_in_smp;
 
@@ -443,6 +460,7 @@ void daq_queue_start(struct daq_queue *q);
 void daq_queue_kick(struct daq_queue *q);
 void daq_queue_flush(struct daq_queue *q);
 void daq_queue_stop(struct daq_queue *q);
+void daq_queue_watch(struct daq_queue *q);
 int daq_poll(struct napi_struct *napi, int budget);
 
 /* daq_timer.c */
@@ -612,6 +630,13 @@ static inline bool daq_reachable(struct daq_card *card)
 static inline u32 daq_rx_low(const struct daq_rx_ring *rx)
 {
 	return min_t(u32, DAQ_RX_LOW, (rx->mask + 1) / 2);
+}
+
+/* Whether the card has reported more than was handled. */
+static inline bool daq_has_news(const struct daq_queue *q)
+{
+	return le32_to_cpu(READ_ONCE(q->status->rx)) != READ_ONCE(q->rx.seen) ||
+	       le32_to_cpu(READ_ONCE(q->status->tx)) != READ_ONCE(q->tx.done);
 }
 
 static inline u32 daq_queue_read(struct daq_queue *q, u32 reg)

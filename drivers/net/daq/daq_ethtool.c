@@ -40,7 +40,7 @@ static const struct {
 };
 
 static const char * const daq_queue_names[] = {
-	"irqs", "polls", "flushes", "fill_duplicates",
+	"irqs", "irqs_lost", "polls", "flushes", "fill_duplicates",
 };
 
 /* What may be asked for between two looks at a card, microseconds. */
@@ -120,6 +120,7 @@ static u64 *daq_put_queue_stats(u64 *data, struct daq_queue *q)
 
 	daq_read_queue_counts(q, &counts);
 	*data++ = atomic64_read(&q->stats.irqs);
+	*data++ = atomic64_read(&q->stats.irqs_lost);
 	*data++ = counts.polls;
 	*data++ = counts.flushes;
 	*data++ = counts.duplicates;

@@ -16,7 +16,10 @@
 #define DAQ_PCI_CARD	0x0001
 #define DAQ_PCI_REGS	0		/* BAR */
 
-/* A card that dies does so in silence: how often to look whether it lives. */
+/*
+ * A card that dies does so in silence, as does one that forgets to interrupt: how
+ * often to look.
+ */
 #define DAQ_PCI_WATCH	msecs_to_jiffies(250)
 /* After an error the PCI core waits 60 s for a card to answer, and then no more. */
 #define DAQ_PCI_PATIENCE	msecs_to_jiffies(70 * MSEC_PER_SEC)
@@ -42,8 +45,8 @@ struct daq_pci_vector {
  * @state: enum daq_pci_state. AWAY and HERE are written with the interface
  *	   detached, GONE by whoever notices.
  * @buried: all have been told that it is gone; by @watch
- * @watch: looks whether the card lives, and tells when not; disabled while it
- *	   is AWAY, but for errors of the bus, whose end it waits for
+ * @watch: looks whether the card lives and interrupts, and tells when not; disabled
+ *	   while it is AWAY, but for errors of the bus, whose end it waits for
  * @nr_vectors: interrupt vectors; 0: none
  * @vectors: them
  */
@@ -254,12 +257,25 @@ static void daq_pci_bury(struct daq_pci *pci)
 	rtnl_unlock();
 }
 
+/* Who holds RTNL may hold it for long; there is another look. */
+static void daq_pci_watch_queues(struct daq_card *card)
+{
+	u32 i;
+
+	if (!rtnl_trylock())
+		return;
+	for (i = 0; card->up && !card->polled && i < card->nr_queues; i++)
+		daq_queue_watch(&card->queues[i]);
+	rtnl_unlock();
+}
+
 static void daq_pci_watch(struct work_struct *work)
 {
 	struct daq_pci *pci = container_of(work, struct daq_pci, watch.work);
 
 	/* Who was to bring it back does not say when that has failed. */
 	cmpxchg(&pci->state, DAQ_PCI_AWAY, DAQ_PCI_GONE);
+	daq_pci_watch_queues(&pci->card);
 	/* This notices when the card is gone, too, and asks for another look. */
 	daq_pci_look_at_events(pci);
 	if (READ_ONCE(pci->state) != DAQ_PCI_GONE)

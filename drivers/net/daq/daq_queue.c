@@ -236,6 +236,7 @@ void daq_queue_start(struct daq_queue *q)
 	tx->done = 0;
 	tx->inside_packet = false;
 	memset(q->status, 0, sizeof(*q->status));
+	memset(&q->then, 0, sizeof(q->then));
 	daq_set_buffer_layout(q);
 
 	daq_queue_write64(q, DAQ_QUEUE_STATUS, q->status_dma);
@@ -340,6 +341,31 @@ void daq_queue_stop(struct daq_queue *q)
 
 	daq_rx_drain(q);
 	daq_tx_drain(q);
+}
+
+/**
+ * daq_queue_watch() - make up for an interrupt that has not come
+ * @q: running queue of a card that interrupts
+ *
+ * What was news at the last look already, with nothing handled since, nobody
+ * will ever tell of: the card interrupts once.
+ *
+ * Context: process, RTNL held; now and then.
+ */
+void daq_queue_watch(struct daq_queue *q)
+{
+	struct daq_progress now = {
+		.news = daq_has_news(q),
+		.rx = READ_ONCE(q->rx.seen),
+		.tx = READ_ONCE(q->tx.done),
+	};
+
+	if (now.news && q->then.news && now.rx == q->then.rx &&
+	    now.tx == q->then.tx) {
+		atomic64_inc(&q->stats.irqs_lost);
+		daq_queue_kick(q);
+	}
+	q->then = now;
 }
 
 /* Be told as soon as the card reports more than was handled. */

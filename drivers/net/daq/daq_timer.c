@@ -41,12 +41,6 @@ bool daq_kick(struct daq_card *card)
 	return found;
 }
 
-static bool daq_has_news(const struct daq_queue *q)
-{
-	return le32_to_cpu(READ_ONCE(q->status->rx)) != READ_ONCE(q->rx.seen) ||
-	       le32_to_cpu(READ_ONCE(q->status->tx)) != READ_ONCE(q->tx.done);
-}
-
 /* Look more often while there is something to be found. */
 static void daq_adapt_period(struct daq_timer *timer, bool found)
 {
