@@ -60,8 +60,9 @@ struct xsk_buff_pool;
  *	     no way to
  * @restart: have a card start anew, after it was cut off from its reset on; takes
  *	     RTNL. NULL: queues are all that there is to restart
- * @irq_enable: deliver interrupts of queue vectors to daq_irq()
- * @irq_disable: deliver no more of them; none runs when it returns
+ * @open: let the card reach host memory, and deliver interrupts of queue vectors
+ *	  to daq_irq()
+ * @close: undo that; no DMA happens and no interrupt runs when it returns
  * @set_cable: replace the cable to another card of this kind, by none if
  *	       @far_end is NULL; NULL for cards with real connectors
  * @set_caps: be a card with other capabilities, DAQ_CAP_*, while the interface
@@ -74,8 +75,8 @@ struct daq_hw_ops {
 	bool (*reachable)(struct daq_card *card);
 	void (*cut_off)(struct daq_card *card);
 	int (*restart)(struct daq_card *card);
-	int (*irq_enable)(struct daq_card *card);
-	void (*irq_disable)(struct daq_card *card);
+	int (*open)(struct daq_card *card);
+	void (*close)(struct daq_card *card);
 	int (*set_cable)(struct daq_card *card, struct daq_card *far_end,
 			 struct netlink_ext_ack *extack);
 	void (*set_caps)(struct daq_card *card, u32 caps);

@@ -26,7 +26,7 @@ int daq_up(struct daq_card *card)
 		if (err)
 			goto err_free_queues;
 	}
-	err = card->ops->irq_enable(card);
+	err = card->ops->open(card);
 	if (err)
 		goto err_free_queues;
 
@@ -65,7 +65,8 @@ void daq_down(struct daq_card *card)
 	daq_timer_stop(card);
 	if (!daq_reachable(card))
 		daq_settle_counters(card);
-	card->ops->irq_disable(card);
+	card->ops->close(card);
+	/* Whatever the card does, it reaches no memory any more. */
 	for (i = 0; i < card->nr_queues; i++)
 		daq_queue_free(&card->queues[i]);
 }

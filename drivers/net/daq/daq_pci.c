@@ -164,9 +164,8 @@ static void daq_pci_free_irqs(struct daq_pci *pci, u32 count)
 		free_irq(pci_irq_vector(pci->pdev, count), &pci->vectors[count]);
 }
 
-static int daq_pci_irq_enable(struct daq_card *card)
+static int daq_pci_request_irqs(struct daq_pci *pci)
 {
-	struct daq_pci *pci = to_pci(card);
 	u32 i;
 	int err;
 
@@ -175,7 +174,7 @@ static int daq_pci_irq_enable(struct daq_card *card)
 
 		vector->pci = pci;
 		snprintf(vector->name, sizeof(vector->name), "%s-%u",
-			 card->netdev->name, i);
+			 pci->card.netdev->name, i);
 		err = request_irq(pci_irq_vector(pci->pdev, i), daq_pci_irq, 0,
 				  vector->name, vector);
 		if (err) {
@@ -183,17 +182,36 @@ static int daq_pci_irq_enable(struct daq_card *card)
 			return err;
 		}
 	}
+	return 0;
+}
+
+static int daq_pci_open(struct daq_card *card)
+{
+	struct daq_pci *pci = to_pci(card);
+	int err;
+
+	err = daq_pci_request_irqs(pci);
+	if (err)
+		return err;
+	if (!card->is_cut_off)
+		pci_set_master(pci->pdev);
 	if (pci->nr_vectors)
 		daq_pci_write32(card, DAQ_REG_EVENT_MASK, DAQ_EVENT_DMA_ERROR);
 	return 0;
 }
 
-static void daq_pci_irq_disable(struct daq_card *card)
+/*
+ * A card that is late with DMA, though it has said that it is over, must not hit
+ * what its memory becomes next. The answer to this write is behind all that the
+ * card has sent.
+ */
+static void daq_pci_close(struct daq_card *card)
 {
 	struct daq_pci *pci = to_pci(card);
 
 	daq_pci_write32(card, DAQ_REG_EVENT_MASK, 0);
 	daq_pci_free_irqs(pci, pci->nr_vectors);
+	pci_clear_master(pci->pdev);
 }
 
 static int daq_pci_try_vectors(struct daq_pci *pci, int count, unsigned int flags)
@@ -326,7 +344,6 @@ static int daq_pci_come_back(struct daq_pci *pci)
 	err = daq_pci_reset(pci);
 	if (err)
 		goto err_give_up;
-	pci_set_master(pci->pdev);
 	pci->card.is_cut_off = false;
 	daq_keep_counters(&pci->card);
 	daq_ptp_restore(&pci->card);
@@ -436,8 +453,8 @@ static const struct daq_hw_ops daq_pci_ops = {
 	.reachable	= daq_pci_reachable,
 	.cut_off	= daq_pci_cut_off,
 	.restart	= daq_pci_restart,
-	.irq_enable	= daq_pci_irq_enable,
-	.irq_disable	= daq_pci_irq_disable,
+	.open		= daq_pci_open,
+	.close		= daq_pci_close,
 };
 
 /* Finding and losing cards */
@@ -497,15 +514,12 @@ static int daq_pci_setup_card(struct daq_pci *pci, struct net_device *netdev,
 	err = daq_pci_reset(pci);
 	if (err)
 		goto err_free_card;
-	pci_set_master(pdev);
 	pci->caps = daq_pci_read32(card, DAQ_REG_CAPS);
 	err = daq_pci_setup_vectors(pci);
 	if (err)
-		goto err_clear_master;
+		goto err_free_card;
 	return 0;
 
-err_clear_master:
-	pci_clear_master(pdev);
 err_free_card:
 	daq_card_free(card);
 	return err;
@@ -515,7 +529,6 @@ err_free_card:
 static void daq_pci_release_card(struct daq_pci *pci)
 {
 	daq_pci_reset(pci);
-	pci_clear_master(pci->pdev);
 	pci_free_irq_vectors(pci->pdev);
 	kfree(pci->vectors);
 	daq_card_free(&pci->card);
@@ -583,7 +596,6 @@ static void daq_pci_remove(struct pci_dev *pdev)
 static void daq_pci_shutdown(struct pci_dev *pdev)
 {
 	daq_pci_leave(pci_get_drvdata(pdev), false);
-	pci_clear_master(pdev);
 }
 
 static const struct pci_device_id daq_pci_ids[] = {

@@ -204,7 +204,7 @@ static void daq_soft_irq(struct irq_work *work)
 	daq_irq(container_of(work, struct daq_vector, work)->queue);
 }
 
-static int daq_soft_irq_enable(struct daq_card *card)
+static int daq_soft_open(struct daq_card *card)
 {
 	struct daq_soft *soft = to_soft(card);
 	u32 i;
@@ -217,7 +217,7 @@ static int daq_soft_irq_enable(struct daq_card *card)
 }
 
 /* The queues have stopped: the card raises no more interrupts. */
-static void daq_soft_irq_disable(struct daq_card *card)
+static void daq_soft_close(struct daq_card *card)
 {
 	struct daq_soft *soft = to_soft(card);
 	u32 i;
@@ -328,8 +328,8 @@ static const struct daq_hw_ops daq_soft_ops = {
 	.read32		= daq_soft_read32,
 	.write32	= daq_soft_write32,
 	.doorbell	= daq_soft_doorbell,
-	.irq_enable	= daq_soft_irq_enable,
-	.irq_disable	= daq_soft_irq_disable,
+	.open		= daq_soft_open,
+	.close		= daq_soft_close,
 	.set_cable	= daq_soft_set_cable,
 	.set_caps	= daq_soft_set_caps,
 };
