@@ -611,6 +611,51 @@ static void test_die(void)
 	close(ends[1]);
 }
 
+/* Return: lines that have @text in them. */
+static u32 count_lines(const char *path, const char *text)
+{
+	FILE *file = fopen(path, "r");
+	char line[512];
+	u32 n = 0;
+
+	while (file && fgets(line, sizeof(line), file))
+		n += !!strstr(line, text);
+	fclose(file);
+	return n;
+}
+
+/* A log that is full says so, and what it lacks, and tells the end. */
+static void test_log(void)
+{
+	static char answer[65536];
+	struct card_options opt = { .channels = 1, .log_limit = 1000 };
+	char path[] = "/tmp/daq-card-XXXXXX";
+	int fd = mkstemp(path);
+	struct stat st;
+	u32 i;
+
+	opt.log = fd < 0 ? NULL : fdopen(fd, "w");
+	if (!opt.log)
+		ktap_die("no file for a log");
+	client_start(c, &opt);
+	fd = control_open();
+	for (i = 0; i < 100; i++)
+		control(fd, "hold\n", answer, sizeof(answer));
+	ktap_eq(count_lines(path, " log_full"), 1, "log: it says that it is full");
+	i = count_lines(path, " command ");
+	ktap_ok(i > 10 && i < 40 && !stat(path, &st) && st.st_size < 1100,
+		"log: it has no more then");
+	close(fd);
+	client_stop(c);
+	ktap_ok(count_lines(path, " total ") == 1 && count_lines(path, " end\n") == 1,
+		"log: the end is told");
+	/* With two lines about the client that has left. */
+	snprintf(answer, sizeof(answer), " left_out lines=%u\n", 100 - i + 2);
+	ktap_eq(count_lines(path, answer), 1, "log: and how much is not there");
+	fclose(opt.log);
+	unlink(path);
+}
+
 /* A file that is cut short under the card's feet. */
 static void test_cut_memory(void)
 {
@@ -941,6 +986,7 @@ int main(void)
 	test_reset();
 	test_control();
 	test_die();
+	test_log();
 	test_cut_memory();
 	test_faults();
 	test_input();

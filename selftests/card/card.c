@@ -76,7 +76,7 @@ int card_open(struct card *card, const struct card_options *opt)
 	card->stop = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (card->stop < 0)
 		return errno;
-	log_init(&card->log, opt->log);
+	log_init(&card->log, opt->log, opt->log_limit);
 	dma_init(&card->dma);
 	card->dma.message = link_dma;
 	card->dma.ctx = card;
@@ -226,6 +226,7 @@ void card_close(struct card *card)
 {
 	u32 i;
 
+	log_finish(&card->log);
 	card_report(card, card_log_line, &card->log);
 	if (card->link.fd >= 0)
 		link_close(card);

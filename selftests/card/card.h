@@ -38,19 +38,27 @@ enum card_region {
 
 /* log.c: one line per fact, for tests to read */
 
+/* A file grows no longer than this, but for what is told at the end. */
+#define LOG_LIMIT	(64ull << 20)
+
 /**
  * struct card_log - where facts go
  * @file: NULL: nowhere
  * @start: time of power on, ns
- * @lock: keeps lines whole
+ * @lock: everything below; keeps lines whole, too
+ * @room: bytes that may still be written
+ * @left_out: lines for which there was no room
  */
 struct card_log {
 	FILE *file;
 	u64 start;
 	pthread_mutex_t lock;
+	u64 room;
+	u64 left_out;
 };
 
-void log_init(struct card_log *log, FILE *file);
+void log_init(struct card_log *log, FILE *file, u64 limit);
+void log_finish(struct card_log *log);
 __attribute__((format(printf, 2, 3)))
 void log_fact(struct card_log *log, const char *fmt, ...);
 u64 card_time(void);
@@ -318,6 +326,7 @@ struct card_options {
 	enum card_interrupts interrupts;
 	u64 seed;
 	FILE *log;
+	u64 log_limit;	/* bytes */
 	struct feed *input[DAQ_MAX_CHANNELS];
 	struct feed *output[DAQ_MAX_CHANNELS];
 };

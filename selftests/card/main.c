@@ -268,7 +268,7 @@ int main(int argc, char **argv)
 	static struct command_line line = {
 		.card = {
 			.channels = 8, .seed = 1, .caps = DAQ_CAP_IRQ | DAQ_CAP_AUTO,
-			.interrupts = CARD_MSIX,
+			.interrupts = CARD_MSIX, .log_limit = LOG_LIMIT,
 		},
 	};
 	struct sigaction action = { .sa_handler = end };
