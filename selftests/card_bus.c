@@ -696,7 +696,7 @@ static void test_faults(void)
 	for (n = 1; n < 10; n++)
 		bad += be64toh(client_header(c, 0, n).sample) !=
 		       be64toh(client_header(c, 0, n - 1).sample) + 512;
-	ktap_ok(bad && bad < 9 && c->card->faults.injected[FAULT_DROP], "faults: drop");
+	ktap_ok(bad && bad < 9 && faults_injected(&c->card->faults, FAULT_DROP), "faults: drop");
 	client_stop(c);
 
 	run_with_fault("corrupt:0=1", 4);
@@ -716,6 +716,20 @@ static void test_faults(void)
 	ktap_ok(le16toh(client_completion(c, 0, 2).first) >= RING, "faults: index");
 	client_stop(c);
 
+	run_with_fault("buffers=1", 4);
+	bad = 0;
+	for (n = 0; n < 4; n++) {
+		u32 bufs = le16toh(client_completion(c, 0, n).bufs);
+
+		bad += bufs && bufs <= DAQ_SEG_BUFS;
+	}
+	ktap_eq(bad, 0, "faults: buffers");
+	client_stop(c);
+
+	run_with_fault("channel=1", 4);
+	ktap_ok(le16toh(client_completion(c, 0, 2).channel) >= DAQ_MAX_CHANNELS, "faults: channel");
+	client_stop(c);
+
 	run_with_fault("spurious-irq=1", 4);
 	ktap_ok(c->card->irqs.raised[0] >= 4, "faults: spurious interrupt");
 	client_stop(c);
@@ -727,7 +741,7 @@ static void test_faults(void)
 	client_set_reg(c, DAQ_REG_QUEUE(0) + DAQ_QUEUE_IRQ_ARM, 0);
 	client_wait_reported(c, 0, 4);
 	ktap_ok(read(event, &count, sizeof(count)) < 0 &&
-		c->card->faults.injected[FAULT_LOST_IRQ] == 1, "faults: lost interrupt");
+		faults_injected(&c->card->faults, FAULT_LOST_IRQ) == 1, "faults: lost interrupt");
 	client_stop(c);
 
 	start_driver(1);
@@ -739,10 +753,21 @@ static void test_faults(void)
 	client_set_reg(c, DAQ_REG_QUEUE(0) + DAQ_QUEUE_CTRL, 0);
 	client_reg(c, DAQ_REG_ID);
 	memset(client_memory(c, BUFS(0)), 0x77, RING * BUF);
-	usleep(50000);
+	for (n = 0; n < 5000 && !c->card->late.landed; n++)
+		usleep(1000);
 	for (n = 0; n < RING * BUF && client_memory(c, BUFS(0))[n] == 0x77; n++)
 		;
 	ktap_ok(n < RING * BUF && client_memory(c, BUFS(0))[n] == 0xdb, "faults: late DMA");
+	run_queue(0);
+	client_wait_reported(c, 0, 4);
+	client_set_reg(c, DAQ_REG_CTRL, DAQ_CTRL_RESET);
+	client_reg(c, DAQ_REG_ID);
+	client_set_master(c, false);
+	for (n = 0; n < 5000 && !c->card->late.refused; n++)
+		usleep(1000);
+	ktap_ok(c->card->late.landed == 1 && c->card->late.refused == 1,
+		"faults: late DMA without the bus");
+	ktap_ok(c->card->past[0].produced >= 8, "faults: what was before a reset is kept");
 	client_stop(c);
 
 	ktap_ok(!faults_set(&c->card->faults, "rust=1", error, sizeof(error)) &&

@@ -144,6 +144,44 @@ static void card_say_channel(struct card *card, u32 i, const struct card_writer 
 		 (unsigned long long)in, (unsigned long long)out);
 }
 
+static void card_say_sum(struct card *card, u32 i, const struct card_writer *w)
+{
+	const struct daq_model_chan *ch = &card->engine.model.chan[i];
+	const struct card_sum *past = &card->past[i];
+
+	card_say(w, "sum id=%u produced=%llu no_buffer=%llu too_long=%llu fifo_overrun=%llu", i,
+		 (unsigned long long)(past->produced + ch->produced),
+		 (unsigned long long)(past->no_buffer + ch->no_buffer),
+		 (unsigned long long)(past->too_long + ch->too_long),
+		 (unsigned long long)(past->fifo_overrun + ch->fifo_overrun));
+}
+
+/* The engine is about to reset the card. */
+void card_keep_counters(struct card *card)
+{
+	u32 i;
+
+	for (i = 0; i < card->opt.channels; i++) {
+		const struct daq_model_chan *ch = &card->engine.model.chan[i];
+		struct card_sum *past = &card->past[i];
+
+		past->produced += ch->produced;
+		past->no_buffer += ch->no_buffer;
+		past->too_long += ch->too_long;
+		past->fifo_overrun += ch->fifo_overrun;
+	}
+}
+
+static void card_say_faults(struct card *card, enum fault_kind kind, const struct card_writer *w)
+{
+	u32 i;
+
+	for (i = 0; i < DAQ_MAX_CHANNELS; i++)
+		if (card->faults.injected[kind][i])
+			card_say(w, "faults kind=%s channel=%u count=%llu", fault_name(kind), i,
+				 (unsigned long long)card->faults.injected[kind][i]);
+}
+
 /* Say what happened so far; counters of channels are those since the last reset. */
 void card_report(struct card *card, void (*line)(void *ctx, const char *text), void *ctx)
 {
@@ -152,14 +190,15 @@ void card_report(struct card *card, void (*line)(void *ctx, const char *text), v
 
 	for (i = 0; i < card->opt.channels; i++)
 		card_say_channel(card, i, &w);
+	for (i = 0; i < card->opt.channels; i++)
+		card_say_sum(card, i, &w);
 	for (i = 0; i < FAULT_KINDS; i++)
-		if (card->faults.injected[i])
-			card_say(&w, "faults kind=%s count=%llu", fault_name(i),
-				 (unsigned long long)card->faults.injected[i]);
+		card_say_faults(card, i, &w);
 	card_say(&w, "total dma_map=%llu dma_unmap=%llu windows=%u dma_refused=%llu "
-		 "user_writes=%llu clients=%llu bad_messages=%llu",
+		 "late_landed=%llu late_refused=%llu user_writes=%llu clients=%llu bad_messages=%llu",
 		 (unsigned long long)card->dma.maps, (unsigned long long)card->dma.unmaps,
 		 card->dma.count, (unsigned long long)card->dma.refused,
+		 (unsigned long long)card->late.landed, (unsigned long long)card->late.refused,
 		 (unsigned long long)card->user_writes, (unsigned long long)card->clients,
 		 (unsigned long long)card->bad_messages);
 }

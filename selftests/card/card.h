@@ -196,8 +196,12 @@ enum fault_kind {
 	FAULT_DROP,
 	FAULT_CORRUPT,
 	FAULT_DUPLICATE,
+	/* From here on of a completion, which has one at most. */
 	FAULT_LENGTH,
 	FAULT_INDEX,
+	FAULT_BUFFERS,
+	FAULT_CHANNEL,
+	/* And from here on of something else. */
 	FAULT_LATE_DMA,
 	FAULT_LOST_IRQ,
 	FAULT_SPURIOUS_IRQ,
@@ -209,7 +213,7 @@ struct faults {
 	pthread_mutex_t lock;	/* everything here: both threads ask */
 	u64 state;
 	double rate[FAULT_KINDS][DAQ_MAX_CHANNELS];
-	u64 injected[FAULT_KINDS];
+	u64 injected[FAULT_KINDS][DAQ_MAX_CHANNELS];
 };
 
 void faults_init(struct faults *faults, u64 seed);
@@ -218,6 +222,34 @@ void faults_clear(struct faults *faults);
 bool fault_strikes(struct faults *faults, enum fault_kind kind, u32 channel);
 u64 fault_random(struct faults *faults);
 const char *fault_name(enum fault_kind kind);
+
+u64 faults_injected(const struct faults *faults, enum fault_kind kind);
+
+/* late.c: DMA to memory that is not the card's any more */
+
+/**
+ * struct late - DMA that comes late; the engine's own
+ * @last: where the latest segment of each channel ended; 0: there was none
+ * @addr: what to write to, 0: nothing
+ * @due: when
+ * @next: the earliest of these, U64_MAX: none
+ * @landed: writes that came through
+ * @refused: writes that did not
+ */
+struct late {
+	u64 last[DAQ_MAX_CHANNELS];
+	u64 addr[DAQ_MAX_CHANNELS];
+	u64 due[DAQ_MAX_CHANNELS];
+	u64 next;
+	u64 landed;
+	u64 refused;
+};
+
+struct card;
+
+void late_forget(struct late *late);
+void late_plan(struct card *card, u32 channel);
+void late_write(struct card *card);
 
 /* engine.c: the card itself */
 
@@ -249,9 +281,6 @@ struct engine_op {
  * @in_message: waits for the client to do DMA; so nobody may wait for us
  * @stop: the end
  * @mode: what it does at all
- * @late: memory to write to though the queue has stopped; 0: none
- * @late_due: when
- * @last_addr: where the latest segment of each channel ended
  */
 struct engine {
 	pthread_t thread;
@@ -267,9 +296,6 @@ struct engine {
 	bool in_message;
 	bool stop;
 	enum engine_mode mode;
-	u64 late;
-	u64 late_due;
-	u64 last_addr[DAQ_MAX_CHANNELS];
 };
 
 /* vfio_user.c: the client */
@@ -319,6 +345,14 @@ struct link {
 
 /* card.c: the whole */
 
+/* Counters of a channel, of all the times between two resets together. */
+struct card_sum {
+	u64 produced;
+	u64 no_buffer;
+	u64 too_long;
+	u64 fifo_overrun;
+};
+
 struct card_options {
 	u32 channels;
 	u64 serial;	/* number; 0: none */
@@ -339,6 +373,8 @@ struct card_options {
  * @command: the command that is coming in
  * @command_len: bytes of it
  * @stop: eventfd that ends card_run()
+ * @late: DMA after the end
+ * @past: what channels had counted when the card was reset
  * @user: user registers; main thread only
  * @user_writes: writes to them
  * @bad_messages: that the client has sent
@@ -352,6 +388,8 @@ struct card {
 	struct config config;
 	struct faults faults;
 	struct engine engine;
+	struct late late;
+	struct card_sum past[DAQ_MAX_CHANNELS];
 	struct link link;
 	int listener;
 	int control_listener;
@@ -403,6 +441,7 @@ int card_open(struct card *card, const struct card_options *opt);
 void card_function_reset(struct card *card, const char *why);
 void card_set_mode(struct card *card, enum engine_mode mode);
 void card_log_channels(struct card *card);
+void card_keep_counters(struct card *card);
 void card_report(struct card *card, void (*line)(void *ctx, const char *text), void *ctx);
 void card_run(struct card *card);
 void card_close(struct card *card);

@@ -12,9 +12,6 @@
 #include <time.h>
 #include "card.h"
 
-/* The window in which a fault writes to memory that is not the card's any more. */
-#define ENGINE_LATE_MIN		NSEC_PER_MSEC
-#define ENGINE_LATE_MAX		(10 * NSEC_PER_MSEC)
 /* What a read waits for a write before it, s: for ever, unless there is a bug. */
 #define ENGINE_PATIENCE		2
 
@@ -83,34 +80,71 @@ static u32 engine_bad_length(struct card *card, u32 len)
 	return lengths[fault_random(&card->faults) % ARRAY_SIZE(lengths)];
 }
 
+/* Buffers that there are not, or no segment has, with a length that needs them. */
+static void engine_spoil_buffers(struct card *card, u32 channel, struct daq_rx_cmpl *cmpl)
+{
+	const u16 counts[] = { 0, DAQ_SEG_BUFS + 1, 4096, UINT16_MAX };
+	const struct daq_model *m = &card->engine.model;
+	u32 buf = m->queue[m->chan[channel].queue].rx_buf;
+	u16 bufs = counts[fault_random(&card->faults) % ARRAY_SIZE(counts)];
+
+	cmpl->bufs = cpu_to_le16(bufs);
+	cmpl->flags |= cpu_to_le16(DAQ_RX_F_SPLIT);
+	cmpl->len = cpu_to_le32(DAQ_HDR_LEN + (bufs - 1u) * buf);
+}
+
+static void engine_spoil(struct card *card, enum fault_kind kind, u32 channel,
+			 struct daq_rx_cmpl *cmpl)
+{
+	switch (kind) {
+	case FAULT_LENGTH:
+		cmpl->len = cpu_to_le32(engine_bad_length(card, le32_to_cpu(cmpl->len)));
+		break;
+	case FAULT_INDEX:
+		cmpl->first = ~cmpl->first;
+		break;
+	case FAULT_BUFFERS:
+		engine_spoil_buffers(card, channel, cmpl);
+		break;
+	default:
+		cmpl->channel = ~cmpl->channel;
+	}
+}
+
+/* A fault for each kind that there is by chance, but one only that spoils @cmpl. */
 static enum daq_tamper engine_tamper(void *ctx, u32 channel, u64 addr, struct daq_rx_cmpl *cmpl)
 {
 	struct card *card = ctx;
-	enum daq_tamper tamper = DAQ_TAMPER_NONE;
-	struct daq_rx_cmpl was = *cmpl;
+	struct faults *faults = &card->faults;
+	const struct daq_rx_cmpl was = *cmpl;
 	u32 kind;
 
-	card->engine.last_addr[channel] = addr;
-	for (kind = 0; kind < FAULT_KINDS; kind++) {
-		if (kind > FAULT_INDEX && kind != FAULT_SPURIOUS_IRQ)
-			continue;
-		if (!fault_strikes(&card->faults, kind, channel))
+	card->late.last[channel] = addr;
+	if (fault_strikes(faults, FAULT_DROP, channel)) {
+		engine_log_fault(card, FAULT_DROP, channel, &was);
+		return DAQ_TAMPER_DROP;
+	}
+	/* A header alone has nothing to be damaged. */
+	if (le32_to_cpu(cmpl->len) > DAQ_HDR_LEN &&
+	    fault_strikes(faults, FAULT_CORRUPT, channel)) {
+		engine_log_fault(card, FAULT_CORRUPT, channel, &was);
+		engine_flip_byte(card, addr);
+	}
+	if (fault_strikes(faults, FAULT_SPURIOUS_IRQ, channel)) {
+		engine_log_fault(card, FAULT_SPURIOUS_IRQ, channel, &was);
+		irqs_raise(&card->irqs, channel);
+	}
+	for (kind = FAULT_LENGTH; kind < FAULT_LATE_DMA; kind++) {
+		if (!fault_strikes(faults, kind, channel))
 			continue;
 		engine_log_fault(card, kind, channel, &was);
-		if (kind == FAULT_DROP)
-			return DAQ_TAMPER_DROP;
-		if (kind == FAULT_DUPLICATE)
-			tamper = DAQ_TAMPER_TWICE;
-		else if (kind == FAULT_CORRUPT)
-			engine_flip_byte(card, addr);
-		else if (kind == FAULT_LENGTH)
-			cmpl->len = cpu_to_le32(engine_bad_length(card, le32_to_cpu(cmpl->len)));
-		else if (kind == FAULT_INDEX)
-			cmpl->first = ~cmpl->first;
-		else
-			irqs_raise(&card->irqs, channel);
+		engine_spoil(card, kind, channel, cmpl);
+		break;
 	}
-	return tamper;
+	if (!fault_strikes(faults, FAULT_DUPLICATE, channel))
+		return DAQ_TAMPER_NONE;
+	engine_log_fault(card, FAULT_DUPLICATE, channel, &was);
+	return DAQ_TAMPER_TWICE;
 }
 
 static u64 engine_now(void *ctx)
@@ -188,26 +222,14 @@ static bool engine_stops_dma(const struct daq_model *m, const struct engine_op *
 /* Memory that the driver is about to have back may be written to once more. */
 static void engine_plan_late_dma(struct card *card, u32 reg)
 {
-	struct engine *e = &card->engine;
-	u32 i = reg == DAQ_REG_CTRL ? 0 : reg / DAQ_REG_PAGE_SIZE - 1;
+	u32 i;
 
-	if (!e->last_addr[i] || !fault_strikes(&card->faults, FAULT_LATE_DMA, i))
+	if (reg != DAQ_REG_CTRL) {
+		late_plan(card, reg / DAQ_REG_PAGE_SIZE - 1);
 		return;
-	e->late = e->last_addr[i];
-	e->late_due = card_time() + ENGINE_LATE_MIN +
-		      fault_random(&card->faults) % (ENGINE_LATE_MAX - ENGINE_LATE_MIN);
-}
-
-static void engine_do_late_dma(struct card *card)
-{
-	struct engine *e = &card->engine;
-	u8 rubbish[64];
-	bool ok;
-
-	memset(rubbish, 0xdb, sizeof(rubbish));
-	ok = dma_write(&card->dma, e->late, rubbish, sizeof(rubbish));
-	log_fact(&card->log, "fault kind=late-dma refused=%d", !ok);
-	e->late = 0;
+	}
+	for (i = 0; i < card->opt.channels; i++)
+		late_plan(card, i);
 }
 
 static void engine_log_reset(struct card *card, const char *why)
@@ -221,8 +243,10 @@ static void engine_apply(struct card *card, const struct engine_op *op)
 	struct daq_model *m = &card->engine.model;
 	bool stops = engine_stops_dma(m, op);
 
-	if (op->reg == DAQ_REG_CTRL && (op->val & DAQ_CTRL_RESET))
+	if (op->reg == DAQ_REG_CTRL && (op->val & DAQ_CTRL_RESET)) {
 		engine_log_reset(card, "register");
+		card_keep_counters(card);
+	}
 	if (!daq_model_doorbell(m, op->reg, op->val))
 		daq_model_write(m, op->reg, op->val);
 	if (stops)
@@ -240,9 +264,9 @@ static void engine_power_on(struct card *card)
 {
 	struct engine *e = &card->engine;
 
+	card_keep_counters(card);
 	daq_model_init(&e->model, &engine_host, card, card->opt.channels, card->opt.caps);
-	memset(e->last_addr, 0, sizeof(e->last_addr));
-	e->late = 0;
+	late_forget(&card->late);
 }
 
 /* Do what was asked for, in order; the lock is held. */
@@ -278,10 +302,9 @@ static u64 engine_step(struct card *card)
 
 	pthread_rwlock_rdlock(&card->dma.lock);
 	next = daq_model_step(&e->model);
-	if (e->late && e->late_due <= card_time())
-		engine_do_late_dma(card);
+	late_write(card);
 	pthread_rwlock_unlock(&card->dma.lock);
-	return e->late ? min(next, e->late_due) : next;
+	return min(next, card->late.next);
 }
 
 /* Sleep until @next, or a kick; the lock is held. */

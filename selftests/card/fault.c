@@ -9,6 +9,8 @@ static const char *const fault_names[FAULT_KINDS] = {
 	[FAULT_DUPLICATE] = "duplicate",
 	[FAULT_LENGTH] = "length",
 	[FAULT_INDEX] = "index",
+	[FAULT_BUFFERS] = "buffers",
+	[FAULT_CHANNEL] = "channel",
 	[FAULT_LATE_DMA] = "late-dma",
 	[FAULT_LOST_IRQ] = "lost-irq",
 	[FAULT_SPURIOUS_IRQ] = "spurious-irq",
@@ -63,9 +65,20 @@ bool fault_strikes(struct faults *faults, enum fault_kind kind, u32 channel)
 	pthread_mutex_lock(&faults->lock);
 	if (faults->rate[kind][channel] > 0)
 		strikes = (fault_next(faults) >> 11) * 0x1p-53 < faults->rate[kind][channel];
-	faults->injected[kind] += strikes;
+	faults->injected[kind][channel] += strikes;
 	pthread_mutex_unlock(&faults->lock);
 	return strikes;
+}
+
+/* Return: how often it has happened, on all channels. */
+u64 faults_injected(const struct faults *faults, enum fault_kind kind)
+{
+	u64 sum = 0;
+	u32 i;
+
+	for (i = 0; i < DAQ_MAX_CHANNELS; i++)
+		sum += faults->injected[kind][i];
+	return sum;
 }
 
 /**

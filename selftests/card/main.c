@@ -36,8 +36,9 @@ static const char usage[] =
 "                         KIND[:N]=RATE, fault none\n"
 "  --fault KIND[:N]=RATE  let it happen on channel N, or all, by chance; RATE from 0\n"
 "                         to 1. Once per segment: drop, corrupt, duplicate, length,\n"
-"                         index, spurious-irq; per interrupt: lost-irq; per stop or\n"
-"                         reset: late-dma; per look: stuck-ready\n"
+"                         index, buffers, channel, spurious-irq; per interrupt:\n"
+"                         lost-irq; per stop or reset: late-dma; per look:\n"
+"                         stuck-ready\n"
 "  --seed S               for other chances (1)\n"
 "  --help                 this text\n";
 
