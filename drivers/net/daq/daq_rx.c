@@ -260,13 +260,23 @@ static bool daq_has_bufs(const struct daq_rx_ring *rx,
 	       seg->behind + seg->bufs <= daq_rx_waiting(rx);
 }
 
+/* A completion that names no channel of the queue counts for that of its number. */
+static u32 daq_cmpl_channel(const struct daq_queue *q,
+			    const struct daq_rx_cmpl *cmpl)
+{
+	u32 channel = le16_to_cpu(READ_ONCE(cmpl->channel));
+
+	if (channel < q->card->channels &&
+	    READ_ONCE(q->card->chans[channel].queue) == q->index)
+		return channel;
+	return q->index;
+}
+
 /* Return: false when the card wrote nonsense. */
 static bool daq_read_cmpl(struct daq_queue *q, struct daq_rx_segment *seg)
 {
 	struct daq_rx_ring *rx = &q->rx;
 	const struct daq_rx_cmpl *cmpl = &rx->cmpl[rx->seen & rx->mask];
-	struct daq_card *card = q->card;
-	u32 channel = le16_to_cpu(cmpl->channel);
 	u32 flags = le16_to_cpu(cmpl->flags);
 	u32 first = le16_to_cpu(cmpl->first);
 	u32 tail, rest, room;
@@ -281,12 +291,9 @@ static bool daq_read_cmpl(struct daq_queue *q, struct daq_rx_segment *seg)
 	seg->head_len = seg->split ? DAQ_HDR_LEN :
 				     min(seg->len, rx->head_len);
 
-	if (channel >= card->channels ||
-	    READ_ONCE(card->chans[channel].queue) != q->index)
-		channel = q->index;
-	seg->channel = channel;
-	seg->stats = &card->chans[channel].stats;
-	if (channel != le16_to_cpu(cmpl->channel))
+	seg->channel = daq_cmpl_channel(q, cmpl);
+	seg->stats = &q->card->chans[seg->channel].stats;
+	if (seg->channel != le16_to_cpu(cmpl->channel))
 		return false;
 	if (first > rx->mask || !daq_has_bufs(rx, seg))
 		return false;
@@ -713,12 +720,10 @@ void daq_rx_drain(struct daq_queue *q)
 	local_bh_disable();
 	for (; rx->seen != reported; rx->seen++) {
 		const struct daq_rx_cmpl *cmpl = &rx->cmpl[rx->seen & rx->mask];
-		u32 channel = le16_to_cpu(cmpl->channel);
+		u32 channel = daq_cmpl_channel(q, cmpl);
 
-		if (channel < q->card->channels &&
-		    q->card->chans[channel].queue == q->index)
-			daq_rx_count(&q->card->chans[channel].stats,
-				     DAQ_RX_DROP_STOPPED, false);
+		daq_rx_count(&q->card->chans[channel].stats,
+			     DAQ_RX_DROP_STOPPED, false);
 	}
 	daq_free_bufs(q, daq_rx_waiting(rx));
 	rx->taken = rx->posted;
