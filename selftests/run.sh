@@ -56,6 +56,9 @@ external_cards+="$external_inputs --personality polled;$external_inputs --person
 removal_tests=(removal.sh aer.sh)
 removal_cards='--channels 8 --interrupts msi --serial 0xda00000001;'
 removal_cards+='--channels 4 --personality kicked --interrupts none --serial 0xda00000002;--channels 4'
+# Cards with faults, see faults.sh.
+fault_tests=(faults.sh)
+fault_cards='--channels 4;--channels 4 --personality kicked'
 # What cards the tests ask for on the PCI bus, besides one of each personality.
 bus_channels=(8 4 3 2 1 64)
 
@@ -213,6 +216,7 @@ guest() {
 		TEST_BACKEND='"${TEST_BACKEND:-soft}"' \
 		TEST_PERSONALITY='"${TEST_PERSONALITY:-interrupt}"' \
 		REMOVALS='"${REMOVALS-}"' \
+		FAULTS='"${FAULTS-}"' SEED='"${SEED-}"' \
 		selftests/run-here.sh "build/vm/$(uname -r)/selftests" '"${selected[*]}"
 }
 
@@ -310,6 +314,8 @@ select_tests "${external_tests[@]}" && make_inputs &&
 	VM_CARDS="$external_cards" run_group "machine with PCI cards and files" guest
 select_tests "${removal_tests[@]}" &&
 	VM_MONITOR=1 VM_CARDS="$removal_cards" run_group "machine whose PCI cards go" guest
+select_tests "${fault_tests[@]}" &&
+	VM_CARDS="$fault_cards" run_group "machine with PCI cards that have faults" guest
 if [ -n "$debug" ]; then
 	select_tests "${failing_tests[@]}" &&
 		run_group "machine where allocations fail" guest
