@@ -70,7 +70,7 @@ static void set_segments(struct daq_card *card, u32 channel, u32 bytes, enum daq
 {
 	const struct daq_format format = {
 		.source = source, .sample_bytes = 8, .segment_bytes = bytes,
-		.frame_bytes = bytes, .rate = bytes / 8 * 200,
+		.frame_bytes = bytes, .rate = bytes / 8 * scaled(200),
 	};
 	unsigned int mask = DAQ_FORMAT_SOURCE | DAQ_FORMAT_SAMPLE_BYTES |
 			    DAQ_FORMAT_SEGMENT_BYTES | DAQ_FORMAT_FRAME_BYTES | DAQ_FORMAT_RATE;

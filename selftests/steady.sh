@@ -156,6 +156,10 @@ test_interrupts() {
 }
 
 begin
+if ! grep -q 'hist trigger' "$tracing/README"; then
+	echo "1..0 # SKIP this kernel has no histograms of events"
+	exit 0
+fi
 make_card daqt0 4
 daq set daqt0 --channel 0-3 --source counter --sample-bytes 2 --segment 8192 \
 	--frame 81920 --rate $((1024000 / scale))
