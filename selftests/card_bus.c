@@ -658,6 +658,46 @@ static void test_log(void)
 	unlink(path);
 }
 
+/* How near to a loss a channel came since the last report; -1 if it did nothing. */
+static s32 reported_left(int fd, u32 channel)
+{
+	static char answer[65536];
+	char wanted[32];
+	s32 left = -2;
+	char *line;
+
+	snprintf(wanted, sizeof(wanted), "channel id=%u ", channel);
+	if (!control(fd, "report\n", answer, sizeof(answer)))
+		return -2;
+	line = strstr(answer, wanted);
+	line = line ? strstr(line, " buffers_left=") : NULL;
+	if (line)
+		sscanf(line, " buffers_left=%d", &left);
+	return left;
+}
+
+static void test_gauges(void)
+{
+	u32 done;
+	s32 left;
+	int fd;
+
+	start_driver(2);
+	fd = control_open();
+	run_queue(0);
+	client_wait_reported(c, 0, 3);
+	client_set_reg(c, DAQ_REG_CHAN(0) + DAQ_CHAN_CTRL, 0);
+	client_set_reg(c, DAQ_REG_QUEUE(0) + DAQ_QUEUE_CTRL, 0);
+	client_reg(c, DAQ_REG_ID);
+	done = client_reported(c, 0);
+	left = reported_left(fd, 0);
+	ktap_eq(left, (s32)(RING - done), "gauges: the fewest buffers there were");
+	ktap_eq(reported_left(fd, 0), -1, "gauges: since the last report");
+	ktap_eq(reported_left(fd, 1), -1, "gauges: of each channel its own");
+	close(fd);
+	client_stop(c);
+}
+
 /* A file that is cut short under the card's feet. */
 static void test_cut_memory(void)
 {
@@ -1014,6 +1054,7 @@ int main(void)
 	test_control();
 	test_die();
 	test_log();
+	test_gauges();
 	test_cut_memory();
 	test_faults();
 	test_input();

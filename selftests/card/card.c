@@ -82,6 +82,7 @@ int card_open(struct card *card, const struct card_options *opt)
 	card->dma.ctx = card;
 	irqs_init(&card->irqs, opt->interrupts, card_vectors(opt));
 	faults_init(&card->faults, opt->seed);
+	gauges_reset(&card->gauges);
 	link_init(&card->link);
 	config_init(card);
 	guard_install();
@@ -132,16 +133,18 @@ static void card_say_channel(struct card *card, u32 i, const struct card_writer 
 	const struct daq_model_chan *ch = &card->engine.model.chan[i];
 	u64 in = card->opt.input[i] ? feed_bytes(card->opt.input[i]) : 0;
 	u64 out = card->opt.output[i] ? feed_bytes(card->opt.output[i]) : 0;
+	s32 left = READ_ONCE(card->gauges.buffers_left[i]);
 
 	card_say(w, "channel id=%u produced=%llu produced_bytes=%llu no_buffer=%llu too_long=%llu "
 		 "fifo_overrun=%llu played=%llu played_bytes=%llu tx_bad=%llu underruns=%llu "
-		 "interrupts=%llu bytes_in=%llu bytes_out=%llu", i,
+		 "interrupts=%llu bytes_in=%llu bytes_out=%llu buffers_left=%d fifo_most=%u", i,
 		 (unsigned long long)ch->produced, (unsigned long long)ch->produced_bytes,
 		 (unsigned long long)ch->no_buffer, (unsigned long long)ch->too_long,
 		 (unsigned long long)ch->fifo_overrun, (unsigned long long)ch->played,
 		 (unsigned long long)ch->played_bytes, (unsigned long long)ch->tx_bad,
 		 (unsigned long long)ch->underruns, (unsigned long long)card->irqs.raised[i],
-		 (unsigned long long)in, (unsigned long long)out);
+		 (unsigned long long)in, (unsigned long long)out, left,
+		 READ_ONCE(card->gauges.fifo_most[i]));
 }
 
 static void card_say_sum(struct card *card, u32 i, const struct card_writer *w)
@@ -195,12 +198,15 @@ void card_report(struct card *card, void (*line)(void *ctx, const char *text), v
 	for (i = 0; i < FAULT_KINDS; i++)
 		card_say_faults(card, i, &w);
 	card_say(&w, "total dma_map=%llu dma_unmap=%llu windows=%u dma_refused=%llu "
-		 "late_landed=%llu late_refused=%llu user_writes=%llu clients=%llu bad_messages=%llu",
+		 "late_landed=%llu late_refused=%llu user_writes=%llu clients=%llu bad_messages=%llu "
+		 "time=%llu cpu=%llu",
 		 (unsigned long long)card->dma.maps, (unsigned long long)card->dma.unmaps,
 		 card->dma.count, (unsigned long long)card->dma.refused,
 		 (unsigned long long)card->late.landed, (unsigned long long)card->late.refused,
 		 (unsigned long long)card->user_writes, (unsigned long long)card->clients,
-		 (unsigned long long)card->bad_messages);
+		 (unsigned long long)card->bad_messages,
+		 (unsigned long long)(card_time() - card->log.start),
+		 (unsigned long long)gauges_cpu_time());
 }
 
 static void card_log_line(void *ctx, const char *text)

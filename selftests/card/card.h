@@ -251,6 +251,27 @@ void late_forget(struct late *late);
 void late_plan(struct card *card, u32 channel);
 void late_write(struct card *card);
 
+/* gauge.c: how near to a loss it came, and what it costs */
+
+/**
+ * struct gauges - extremes since the last report
+ * @buffers_left: fewest buffers that a queue had after a segment of the channel;
+ *		  -1: there was none
+ * @fifo_most: most segments that ever waited to be kicked
+ *
+ * The engine writes them, a report begins anew: at worst one segment of a report's
+ * very moment counts in neither.
+ */
+struct gauges {
+	u32 buffers_left[DAQ_MAX_CHANNELS];
+	u32 fifo_most[DAQ_MAX_CHANNELS];
+};
+
+void gauges_reset(struct gauges *gauges);
+void gauges_note(struct gauges *gauges, const struct daq_model *m, u32 channel,
+		 const struct daq_rx_cmpl *cmpl);
+u64 gauges_cpu_time(void);
+
 /* engine.c: the card itself */
 
 #define ENGINE_OPS	4096
@@ -387,6 +408,7 @@ struct card {
 	struct irqs irqs;
 	struct config config;
 	struct faults faults;
+	struct gauges gauges;
 	struct engine engine;
 	struct late late;
 	struct card_sum past[DAQ_MAX_CHANNELS];

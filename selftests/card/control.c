@@ -62,6 +62,13 @@ static void control_die(struct card *card)
 	_exit(128 + SIGKILL);
 }
 
+/* What comes next is told by the next report. */
+static void control_report(struct card *card)
+{
+	card_report(card, control_line, card);
+	gauges_reset(&card->gauges);
+}
+
 static bool control_do(struct card *card, const char *command, char *error, size_t size)
 {
 	if (!strcmp(command, "die"))
@@ -73,7 +80,7 @@ static bool control_do(struct card *card, const char *command, char *error, size
 	else if (!strcmp(command, "back"))
 		card_set_mode(card, ENGINE_RUNS);
 	else if (!strcmp(command, "report"))
-		card_report(card, control_line, card);
+		control_report(card);
 	else if (!strcmp(command, "hold"))
 		control_hold(card, true);
 	else if (!strcmp(command, "go"))

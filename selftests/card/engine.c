@@ -120,6 +120,7 @@ static enum daq_tamper engine_tamper(void *ctx, u32 channel, u64 addr, struct da
 	u32 kind;
 
 	card->late.last[channel] = addr;
+	gauges_note(&card->gauges, &card->engine.model, channel, cmpl);
 	if (fault_strikes(faults, FAULT_DROP, channel)) {
 		engine_log_fault(card, FAULT_DROP, channel, &was);
 		return DAQ_TAMPER_DROP;
