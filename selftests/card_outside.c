@@ -169,6 +169,29 @@ static void test_kicked(void)
 		"kicked: it tells of the last segment, which was lost");
 }
 
+/* A card with more memory loses later, and nothing else is different. */
+static void test_deep_fifo(void)
+{
+	bool same = true;
+	u32 n;
+
+	power_on_with(2, 0);
+	model.fifo = 50;
+	post(1, RING);
+	connect(60 * SEGMENT + 1, false);
+	start(1, 1);
+	run(50 * PERIOD);
+	ktap_eq(counter(1, DAQ_CHAN_FIFO_OVERRUN), 0, "deep: it holds as much as it has room for");
+	run(50 * PERIOD);
+	ktap_eq(counter(1, DAQ_CHAN_FIFO_OVERRUN), 10, "deep: and no more");
+	for (n = 0; n < 50; n++) {
+		kick(2);
+		same &= is_outside(1, n, n * SEGMENT, SEGMENT);
+	}
+	ktap_ok(same, "deep: all that arrives");
+	ktap_eq(read64(DAQ_REG_READY), 0, "deep: and then there is no more");
+}
+
 static void test_output(void)
 {
 	const u8 *sent_data;
@@ -205,6 +228,7 @@ int main(void)
 	test_waiting();
 	test_end();
 	test_kicked();
+	test_deep_fifo();
 	test_output();
 	free(host.memory);
 	return ktap_end();

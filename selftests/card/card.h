@@ -378,6 +378,7 @@ struct card_options {
 	u32 channels;
 	u64 serial;	/* number; 0: none */
 	u32 caps;
+	u32 fifo;	/* segments; 0: as few as there may be */
 	enum card_interrupts interrupts;
 	u64 seed;
 	FILE *log;

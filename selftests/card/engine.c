@@ -267,6 +267,8 @@ static void engine_power_on(struct card *card)
 
 	card_keep_counters(card);
 	daq_model_init(&e->model, &engine_host, card, card->opt.channels, card->opt.caps);
+	if (card->opt.fifo)
+		e->model.fifo = card->opt.fifo;
 	late_forget(&card->late);
 }
 

@@ -21,6 +21,8 @@ static const char usage[] =
 "  --personality NAME     interrupt: interrupts, moves data by itself; polled: does\n"
 "                         not interrupt; kicked: nor moves data by itself\n"
 "                         (interrupt)\n"
+"  --fifo N               8 to 1024 segments that an input of a kicked card holds\n"
+"                         until it is kicked (8)\n"
 "  --interrupts KIND      msix, msi or none: what the bus carries (msix)\n"
 "  --serial NUMBER        which card it is, for its MAC address to stay (0: not told)\n"
 "  --input N=PATH         what source \"external\" of channel N is: a file, a pipe, or\n"
@@ -56,14 +58,16 @@ struct command_line {
 };
 
 enum {
-	OPT_SOCKET = 256, OPT_CHANNELS, OPT_PERSONALITY, OPT_INTERRUPTS, OPT_SERIAL, OPT_INPUT,
-	OPT_LOOP, OPT_WAIT, OPT_OUTPUT, OPT_LOG, OPT_CONTROL, OPT_FAULT, OPT_SEED, OPT_HELP,
+	OPT_SOCKET = 256, OPT_CHANNELS, OPT_PERSONALITY, OPT_FIFO, OPT_INTERRUPTS, OPT_SERIAL,
+	OPT_INPUT, OPT_LOOP, OPT_WAIT, OPT_OUTPUT, OPT_LOG, OPT_CONTROL, OPT_FAULT, OPT_SEED,
+	OPT_HELP,
 };
 
 static const struct option options[] = {
 	{ "socket", required_argument, NULL, OPT_SOCKET },
 	{ "channels", required_argument, NULL, OPT_CHANNELS },
 	{ "personality", required_argument, NULL, OPT_PERSONALITY },
+	{ "fifo", required_argument, NULL, OPT_FIFO },
 	{ "interrupts", required_argument, NULL, OPT_INTERRUPTS },
 	{ "serial", required_argument, NULL, OPT_SERIAL },
 	{ "input", required_argument, NULL, OPT_INPUT },
@@ -159,6 +163,9 @@ static void take_option(struct command_line *line, int opt)
 		break;
 	case OPT_PERSONALITY:
 		set_personality(&line->card, optarg);
+		break;
+	case OPT_FIFO:
+		line->card.fifo = number("--fifo", optarg, DAQ_FIFO_SEGMENTS, DAQ_MODEL_FIFO);
 		break;
 	case OPT_INTERRUPTS:
 		set_interrupts(&line->card, optarg);

@@ -103,7 +103,7 @@
 
 /* Bytes per second that no card here reaches; keeps times above 0 ns. */
 #define DAQ_MAX_BYTE_RATE	(64ULL << 30)
-/* Segments that an input holds until it is kicked. */
+/* Segments that an input holds until it is kicked, at least. */
 #define DAQ_FIFO_SEGMENTS	8
 
 #define DAQ_RING_MIN		64

@@ -756,9 +756,10 @@ static u64 daq_step_generator(struct daq_model *m, struct daq_model_chan *ch,
 
 /* The FIFO of an input that waits to be kicked */
 
-static bool daq_fifo_full(const struct daq_model_fifo *fifo)
+static u32 daq_fifo_room(const struct daq_model *m,
+			 const struct daq_model_chan *ch)
 {
-	return fifo->head - fifo->tail == DAQ_FIFO_SEGMENTS;
+	return m->fifo - (ch->fifo.head - ch->fifo.tail);
 }
 
 static void daq_fifo_put(struct daq_model_chan *ch,
@@ -767,7 +768,7 @@ static void daq_fifo_put(struct daq_model_chan *ch,
 	struct daq_model_fifo *fifo = &ch->fifo;
 	struct daq_model_segment *last;
 
-	last = &fifo->segment[fifo->head++ % DAQ_FIFO_SEGMENTS];
+	last = &fifo->segment[fifo->head++ % DAQ_MODEL_FIFO];
 	*last = *seg;
 	if (fifo->overrun)
 		last->flags |= DAQ_HDR_F_OVERRUN;
@@ -850,7 +851,7 @@ static void daq_fill_fifo(struct daq_model *m, struct daq_model_chan *ch,
 		seg = daq_next_segment(ch, &end, &frac);
 		if (end > now || !daq_acquire(m, ch, &seg, &end, now))
 			return;
-		if (!daq_fifo_full(&ch->fifo))
+		if (daq_fifo_room(m, ch))
 			daq_fifo_put(ch, &seg);
 		else if (!daq_is_external(ch) && daq_skip(ch, now))
 			continue;
@@ -869,7 +870,7 @@ static void daq_empty_fifo(struct daq_model *m, struct daq_model_chan *ch)
 
 	for (; !daq_fifo_empty(fifo); fifo->tail++)
 		daq_lose_segment(ch, &fifo->segment[fifo->tail %
-						    DAQ_FIFO_SEGMENTS]);
+						    DAQ_MODEL_FIFO]);
 	/* Whatever source is next tells of it. */
 	daq_move_overrun(ch);
 	daq_release(m, ch, &ch->next);
@@ -883,9 +884,9 @@ static void daq_step_fifo(struct daq_model *m, struct daq_model_chan *ch)
 
 	if (daq_fifo_empty(fifo))
 		return;
-	seg = fifo->segment[fifo->tail++ % DAQ_FIFO_SEGMENTS];
+	seg = fifo->segment[fifo->tail++ % DAQ_MODEL_FIFO];
 	daq_send_generated(m, ch, &seg);
-	next = &fifo->segment[fifo->tail % DAQ_FIFO_SEGMENTS];
+	next = &fifo->segment[fifo->tail % DAQ_MODEL_FIFO];
 	daq_release(m, ch, daq_fifo_empty(fifo) ? &ch->next : &next->place);
 }
 
@@ -1303,18 +1304,19 @@ static bool daq_has_fifo(const struct daq_model_chan *ch)
 }
 
 /* Return: when to look at the FIFO lest counters are out of date, ns. */
-static u64 daq_look_at_fifo(const struct daq_model_chan *ch, u64 now)
+static u64 daq_look_at_fifo(const struct daq_model *m,
+			    const struct daq_model_chan *ch, u64 now)
 {
+	u32 room = daq_fifo_room(m, ch);
 	u64 end, frac;
 
 	/* Who is starved gets a step when there is something. */
 	if (!daq_has_fifo(ch) || ch->starved)
 		return U64_MAX;
 	daq_next_segment(ch, &end, &frac);
-	if (daq_fifo_full(&ch->fifo))
+	if (!room)
 		return max(end, now + DAQ_FIFO_LOOK);
-	return end + (end - ch->start) *
-	       (ch->fifo.tail + DAQ_FIFO_SEGMENTS - ch->fifo.head);
+	return end + (end - ch->start) * room;
 }
 
 /* Return: when a kick of a channel's output moves something. */
@@ -1377,7 +1379,7 @@ static u64 daq_step_kicked(struct daq_model *m, u64 now)
 			daq_step_cable(m, ch, now);
 		if (kicked & BIT_ULL(i))
 			daq_transact(m, ch, now);
-		next = min(next, daq_look_at_fifo(ch, now));
+		next = min(next, daq_look_at_fifo(m, ch, now));
 	}
 	for (i = 0; i < m->channels; i++)
 		WRITE_ONCE(m->chan[i].ready, daq_ready_at(m, &m->chan[i]));
@@ -1855,5 +1857,6 @@ void daq_model_init(struct daq_model *m, const struct daq_model_host *host,
 	m->ctx = ctx;
 	m->channels = channels;
 	m->caps = caps;
+	m->fifo = DAQ_FIFO_SEGMENTS;
 	daq_reset(m);
 }

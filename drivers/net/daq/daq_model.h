@@ -17,6 +17,11 @@
 #endif
 #include "daq_hw.h"
 
+/* Room in the FIFO of an input, segments: a power of two. */
+#ifndef DAQ_MODEL_FIFO
+#define DAQ_MODEL_FIFO	DAQ_FIFO_SEGMENTS
+#endif
+
 struct daq_wire;
 
 /* What becomes of a completion. */
@@ -136,7 +141,7 @@ struct daq_model_segment {
  * its place, so there is no need to keep data.
  */
 struct daq_model_fifo {
-	struct daq_model_segment segment[DAQ_FIFO_SEGMENTS];
+	struct daq_model_segment segment[DAQ_MODEL_FIFO];
 	u32 head;	/* put in */
 	u32 tail;	/* taken out */
 	bool overrun;	/* lost since the last one that was put in */
@@ -212,6 +217,8 @@ struct daq_model_queue {
  * @caps: DAQ_CAP_*
  * @events: what happened and was not cleared, DAQ_EVENT_*
  * @event_mask: which of them interrupt
+ * @fifo: segments that an input holds until it is kicked; the host may change it
+ *	  after daq_model_init(), DAQ_FIFO_SEGMENTS to DAQ_MODEL_FIFO
  * @kicked: channels that were kicked, 32 each
  * @clock: the card's clock
  * @page: the card's own memory for data on its way
@@ -225,6 +232,7 @@ struct daq_model {
 	u32 caps;
 	u32 events;
 	u32 event_mask;
+	u32 fifo;
 	atomic_t kicked[2];
 	struct daq_model_clock clock;
 	u8 page[4096] __aligned(8);

@@ -23,6 +23,9 @@ typedef uint64_t u64;
 #undef static_assert
 #define static_assert(expr)	_Static_assert(expr, #expr)
 
+/* Segments that there is room for in a FIFO, a power of two. */
+#define DAQ_MODEL_FIFO		1024u
+
 #define U64_MAX			UINT64_MAX
 #define NSEC_PER_SEC		1000000000L
 #define NSEC_PER_MSEC		1000000L
