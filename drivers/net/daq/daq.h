@@ -371,6 +371,7 @@ struct daq_ptp {
  * @hrtimer: what makes it run
  * @lock: protects the rest
  * @waiting: queues that wait for news, one bit each
+ * @woken: queues that got some, and whose NAPI context has not been done since
  * @running: @hrtimer is going to fire
  * @adaptive: @period follows what is found
  * @period: time between two looks, microseconds; read without @lock, too
@@ -381,6 +382,7 @@ struct daq_timer {
 	struct hrtimer hrtimer;
 	spinlock_t lock;	/* the rest */
 	DECLARE_BITMAP(waiting, DAQ_MAX_CHANNELS);
+	DECLARE_BITMAP(woken, DAQ_MAX_CHANNELS);
 	bool running;
 	bool adaptive;
 	u32 period;

@@ -382,8 +382,10 @@ static void daq_wait_for_news(struct daq_queue *q)
 /* A queue that is polled again, by a socket maybe, runs no timer that kicks. */
 static void daq_move_on(struct daq_queue *q)
 {
-	if (q->card->kicked)
-		daq_kick(q->card);
+	if (!q->card->kicked)
+		return;
+	daq_timer_forget(q);
+	daq_kick(q->card);
 }
 
 /**

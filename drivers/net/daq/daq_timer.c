@@ -4,7 +4,8 @@
  *
  * A queue whose NAPI context has nothing more to do waits here, as it would for
  * an interrupt. The timer runs while one waits: not while all are polled anyway,
- * be it by busy polling sockets.
+ * be it by busy polling sockets. A card that is kicked needs it, too, while NAPI
+ * works on what the timer has found.
  */
 #include <linux/hrtimer.h>
 #include <linux/netdevice.h>
@@ -59,15 +60,17 @@ static ktime_t daq_period(const struct daq_timer *timer)
 }
 
 /*
- * Over a slow bus, too, looking leaves most of the time for what is found. But
- * a look that took long because a virtual machine had to wait says nothing.
+ * Over a slow bus, too, looking in vain leaves most of the time for others. A
+ * look that was not is worth half of it: it may be what moves the data. But one
+ * that took long because a virtual machine had to wait says nothing.
  */
-static ktime_t daq_pause(const struct daq_timer *timer, ktime_t since)
+static ktime_t daq_pause(const struct daq_timer *timer, ktime_t since,
+			 bool found)
 {
-	ktime_t rest = 4 * ktime_sub(ktime_get(), since);
+	ktime_t took = ktime_sub(ktime_get(), since);
 	ktime_t most = ns_to_ktime((u64)timer->longest * NSEC_PER_USEC);
 
-	return max(daq_period(timer), min(rest, most));
+	return max(daq_period(timer), min(found ? took : 4 * took, most));
 }
 
 /* Return: whether there was news for a queue. */
@@ -83,6 +86,7 @@ static bool daq_wake_queues(struct daq_card *card)
 		if (!daq_has_news(q))
 			continue;
 		__clear_bit(i, timer->waiting);
+		__set_bit(i, timer->woken);
 		napi_schedule_irqoff(&q->napi);
 		found = true;
 	}
@@ -103,10 +107,11 @@ static enum hrtimer_restart daq_timer_fires(struct hrtimer *hrtimer)
 	spin_lock_irqsave(&timer->lock, flags);
 	found |= daq_wake_queues(card);
 	daq_adapt_period(timer, found);
-	again = !bitmap_empty(timer->waiting, card->channels);
+	again = !bitmap_empty(timer->waiting, card->channels) ||
+		(card->kicked && !bitmap_empty(timer->woken, card->channels));
 	timer->running = again;
 	if (again)
-		hrtimer_forward_now(hrtimer, daq_pause(timer, since));
+		hrtimer_forward_now(hrtimer, daq_pause(timer, since, found));
 	spin_unlock_irqrestore(&timer->lock, flags);
 	return again ? HRTIMER_RESTART : HRTIMER_NORESTART;
 }
@@ -124,6 +129,7 @@ void daq_timer_wait(struct daq_queue *q)
 
 	spin_lock_irqsave(&timer->lock, flags);
 	__set_bit(q->index, timer->waiting);
+	__clear_bit(q->index, timer->woken);
 	if (!timer->running) {
 		timer->running = true;
 		hrtimer_start(&timer->hrtimer, daq_period(timer),
@@ -134,7 +140,7 @@ void daq_timer_wait(struct daq_queue *q)
 
 /**
  * daq_timer_forget() - look no more at a queue
- * @q: queue whose NAPI context is disabled
+ * @q: queue whose NAPI context is disabled, or goes on polling by itself
  *
  * Its memory is not in use any more when it returns.
  *
@@ -147,6 +153,7 @@ void daq_timer_forget(struct daq_queue *q)
 
 	spin_lock_irqsave(&timer->lock, flags);
 	__clear_bit(q->index, timer->waiting);
+	__clear_bit(q->index, timer->woken);
 	spin_unlock_irqrestore(&timer->lock, flags);
 }
 
