@@ -59,6 +59,14 @@ removal_cards+='--channels 4 --personality kicked --interrupts none --serial 0xd
 # Cards with faults, see faults.sh.
 fault_tests=(faults.sh)
 fault_cards='--channels 4;--channels 4 --personality kicked'
+# Video on eight channels, byte by byte.
+frames_tests=(frames.sh)
+frames_inputs="--channels 8 --wait"
+for i in {0..7}; do
+	frames_inputs+=" --input $i=/repo/build/frames/in$i"
+done
+frames_cards="$frames_inputs;$frames_inputs --personality polled;"
+frames_cards+="$frames_inputs --personality kicked --fifo 512"
 # What cards the tests ask for on the PCI bus, besides one of each personality.
 bus_channels=(8 4 3 2 1 64)
 
@@ -252,6 +260,17 @@ make_inputs() {
 	seq -f %.0f,daq 1500000 >build/external/in1
 }
 
+# Four frames of 1920x1080 with a byte for each pixel, for each channel other ones.
+make_frames() {
+	local i
+
+	mkdir -p build/frames
+	for i in {0..7}; do
+		head -c $((4 * 1920 * 1080)) < <(seq $((i + 1)) $((3 * i + 1)) 99999999) \
+			>"build/frames/in$i" || return
+	done
+}
+
 suites() {
 	local suites
 
@@ -316,6 +335,8 @@ select_tests "${removal_tests[@]}" &&
 	VM_MONITOR=1 VM_CARDS="$removal_cards" run_group "machine whose PCI cards go" guest
 select_tests "${fault_tests[@]}" &&
 	VM_CARDS="$fault_cards" run_group "machine with PCI cards that have faults" guest
+select_tests "${frames_tests[@]}" && make_frames &&
+	VM_CARDS="$frames_cards" run_group "machine with PCI cards that see pictures" guest
 if [ -n "$debug" ]; then
 	select_tests "${failing_tests[@]}" &&
 		run_group "machine where allocations fail" guest
