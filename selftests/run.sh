@@ -59,14 +59,16 @@ removal_cards+='--channels 4 --personality kicked --interrupts none --serial 0xd
 # Cards with faults, see faults.sh.
 fault_tests=(faults.sh)
 fault_cards='--channels 4;--channels 4 --personality kicked'
-# Video on eight channels, byte by byte.
+# Video on eight channels, byte by byte, and as much of it as goes.
 frames_tests=(frames.sh)
+rate_tests=(rate.sh)
 frames_inputs="--channels 8 --wait"
 for i in {0..7}; do
 	frames_inputs+=" --input $i=/repo/build/frames/in$i"
 done
 frames_cards="$frames_inputs;$frames_inputs --personality polled;"
 frames_cards+="$frames_inputs --personality kicked --fifo 512"
+rate_cards=${frames_cards//--wait/--wait --loop}
 # What cards the tests ask for on the PCI bus, besides one of each personality.
 bus_channels=(8 4 3 2 1 64)
 
@@ -225,6 +227,8 @@ guest() {
 		TEST_PERSONALITY='"${TEST_PERSONALITY:-interrupt}"' \
 		REMOVALS='"${REMOVALS-}"' \
 		FAULTS='"${FAULTS-}"' SEED='"${SEED-}"' \
+		RATE='"${RATE-}"' RATE_SECONDS='"${RATE_SECONDS-}"' \
+		RATE_FRAMES='"${RATE_FRAMES-}"' RATE_TRIES='"${RATE_TRIES-}"' \
 		selftests/run-here.sh "build/vm/$(uname -r)/selftests" '"${selected[*]}"
 }
 
@@ -337,6 +341,8 @@ select_tests "${fault_tests[@]}" &&
 	VM_CARDS="$fault_cards" run_group "machine with PCI cards that have faults" guest
 select_tests "${frames_tests[@]}" && make_frames &&
 	VM_CARDS="$frames_cards" run_group "machine with PCI cards that see pictures" guest
+select_tests "${rate_tests[@]}" && make_frames &&
+	VM_CARDS="$rate_cards" run_group "machine with PCI cards in a hurry" guest
 if [ -n "$debug" ]; then
 	select_tests "${failing_tests[@]}" &&
 		run_group "machine where allocations fail" guest
