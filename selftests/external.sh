@@ -9,40 +9,10 @@
 # shellcheck disable=SC2317 # functions that only check calls
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
+# shellcheck source=pci-lib.sh
+. "$(dirname "$0")/pci-lib.sh"
 
-driver=/sys/bus/pci/drivers/daq
-ports=/dev/virtio-ports
 files=/repo/build/external
-
-# tell CARD COMMAND: to the process that plays card number CARD; its answer is in
-# the array answer.
-tell() {
-	local line port
-
-	answer=()
-	exec {port}<>"$ports/card$1"
-	echo "$2" >&"$port"
-	while read -r -t 20 line <&"$port"; do
-		answer+=("$line")
-		case $line in
-		ok | error:*) break ;;
-		esac
-	done
-	exec {port}>&-
-	[ "$line" = ok ]
-}
-
-# told WORD NAME: what the answer's first line that begins so says about NAME.
-told() {
-	local line
-
-	for line in "${answer[@]}"; do
-		[[ $line == "$1 "* ]] || continue
-		line=${line#* "$2"=}
-		echo "${line%% *}"
-		return
-	done
-}
 
 # capture NUMBER: both inputs of a card, from their beginnings to their ends.
 capture() {
@@ -52,14 +22,10 @@ capture() {
 	daq capture "${names[$1]}" --until-last --quiet --duration $((120 * scale)) \
 		--json "$dir/json" 0="$dir/0" 1="$dir/1" 2>"$dir/log" &
 	job=$!
-	wait_for 20 grep -q capturing "$dir/log" && tell "$1" go || status=1
+	wait_for 20 grep -q capturing "$dir/log" && command_card "$1" go || status=1
 	wait "$job" || status=1
 	[ "$status" -eq 0 ] || quote "$(<"$dir/log")"
 	return "$status"
-}
-
-member() {
-	sed -n "s/.*\"$1\": \([0-9]*\).*/\1/p" "$dir/json" | head -n 1
 }
 
 test_files() {
@@ -67,17 +33,17 @@ test_files() {
 
 	matches "$kind: is that" "$(daq card "$name")" "*$kind"
 	check "$kind: comes up" use "$name"
-	tell "$i" report
-	maps=$(told total dma_map)
+	command_card "$i" report
+	maps=$(answer_of total dma_map)
 	check "$kind: a capture of both files" capture "$i"
 	check "$kind: input 0 byte for byte" cmp "$files/in0" "$dir/0"
 	check "$kind: input 1 byte for byte" cmp "$files/in1" "$dir/1"
-	equal "$kind: nothing is lost" "$(member lost_segments)" 0
-	check "$kind: the card reports" tell "$i" report
+	equal "$kind: nothing is lost" "$(member lost_segments "$dir/json")" 0
+	check "$kind: the card reports" command_card "$i" report
 	read_stats "$name"
-	equal "$kind: both sides count the same segments" "$(told 'channel id=0' produced)" \
+	equal "$kind: both sides count the same segments" "$(answer_of 'channel id=0' produced)" \
 		"${stats[ch0_produced]}"
-	equal "$kind: no window of memory was made for them" "$(told total dma_map)" "$maps"
+	equal "$kind: no window of memory was made for them" "$(answer_of total dma_map)" "$maps"
 }
 
 use() {
@@ -99,25 +65,20 @@ test_output() {
 test_drops() {
 	local name=${names[0]}
 
-	tell 0 hold
-	tell 0 'rewind 0'
-	tell 0 'rewind 1'
-	check "drop: segments get lost" tell 0 'fault drop:0=0.05'
+	command_card 0 hold
+	command_card 0 'rewind 0'
+	command_card 0 'rewind 1'
+	check "drop: segments get lost" command_card 0 'fault drop:0=0.05'
 	capture 0
-	tell 0 'fault none'
-	tell 0 report
-	check "drop: some are lost" [ "$(told 'faults kind=drop' count)" -gt 0 ]
-	equal "drop: as many as the card says are missing" "$(member lost_segments)" \
-		"$(told 'faults kind=drop' count)"
+	command_card 0 'fault none'
+	command_card 0 report
+	check "drop: some are lost" [ "$(answer_of 'faults kind=drop' count)" -gt 0 ]
+	equal "drop: as many as the card says are missing" "$(member lost_segments "$dir/json")" \
+		"$(answer_of 'faults kind=drop' count)"
 	check "drop: the other channel has lost none" cmp "$files/in1" "$dir/1"
 }
 
-mapfile -t addresses < <(
-	for device in /sys/bus/pci/devices/*; do
-		[ "$(<"$device/vendor")" != 0xdac0 ] || basename "$device"
-	done
-)
-
+find_cards
 begin
 if [ "${#addresses[@]}" -lt 3 ] || [ ! -e "$files/in0" ]; then
 	echo "1..0 # SKIP three emulated cards with files are needed"
@@ -126,7 +87,8 @@ fi
 modprobe daq
 wait_for 10 test -d "$driver/${addresses[2]}/net"
 for address in "${addresses[@]}"; do
-	names+=("$(basename "$driver/$address/net/"*)")
+	interface "$address"
+	names+=("$ifname")
 done
 test_files 0 interrupt
 test_files 1 polled

@@ -9,18 +9,8 @@
 # shellcheck disable=SC2317 # functions that only check and wait_for call
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
-
-driver=/sys/bus/pci/drivers/daq
-ports=/dev/virtio-ports
-
-# interface ADDRESS: the name of the card's interface, if there is one.
-interface() {
-	basename "$driver/$1/net/"*
-}
-
-has_interface() {
-	[ -d "$driver/$1/net" ]
-}
+# shellcheck source=pci-lib.sh
+. "$(dirname "$0")/pci-lib.sh"
 
 # vectors CARD: how many interrupts its interface has.
 vectors() {
@@ -32,10 +22,6 @@ use() {
 	daq set "$1" --channel all --source counter --sample-bytes 8 --segment 4096 \
 		--frame 20480 --rate $((512 * 40 / scale)) &&
 		ip link set "$1" up && wait_for_carrier "$1"
-}
-
-member() {
-	sed -n "s/.*\"$1\": \([0-9]*\).*/\1/p" "$2" | head -n 1
 }
 
 # whole NAME CARD: the card works, without loss.
@@ -54,56 +40,14 @@ in_background() {
 	wait_for 20 grep -q capturing "$dir/capture"
 }
 
-is_told() {
-	grep -q "^daq: " "$dir/capture"
-}
-
-# told_within MS: the capture in the background says so early that it fails, and does;
-# giving back its memory may take longer.
-told_within() {
-	local from=${EPOCHREALTIME/./} status=0 took
-
-	wait_for 20 is_told
-	took=$(((${EPOCHREALTIME/./} - from) / 1000))
-	wait "$capture" || status=$?
-	[ "$status" -eq 1 ] && [ "$took" -le $(($1 * scale)) ] && return
-	echo "status $status after $took ms: $(<"$dir/capture")"
-	return 1
-}
-
-# tell CARD COMMAND: to the process that plays card number CARD.
-tell() {
-	local answer port
-
-	exec {port}<>"$ports/card$1"
-	echo "$2" >&"$port"
-	read -r -t 20 answer <&"$port"
-	exec {port}>&-
-	[ "$answer" = ok ]
-}
-
-# accounted NAME CARD: every segment, while the card is down.
-accounted() {
-	local i produced=0 sum=0 name
-
-	read_stats "$2"
-	for name in "${!stats[@]}"; do
-		case $name in
-		ch*_produced) produced=$((produced + stats[$name])) ;;
-		ch*_socket | ch*_stack | ch*_xdp_tx | ch*_drop_*) sum=$((sum + stats[$name])) ;;
-		esac
-	done
-	equal "$1: produced = delivered + dropped" "$produced" "$sum"
-	check "$1: and that is some" [ "$produced" -gt 100 ]
-}
-
 test_probe() {
 	local i
 
 	modprobe daq
 	check "three cards" wait_for 10 has_interface "${addresses[2]}"
 	for i in 0 1 2; do
-		names[i]=$(interface "${addresses[i]}")
+		interface "${addresses[i]}"
+		names[i]=$ifname
 		matches "card $i: what ethtool -i shows" "$(ethtool -i "${names[i]}")" \
 			"driver: daq*bus-info: ${addresses[i]}*"
 		matches "card $i: has a devlink instance" "$(devlink dev info)" \
@@ -141,12 +85,13 @@ test_unbind() {
 
 	in_background "${names[0]}" 60
 	echo "${addresses[0]}" >"$driver/unbind"
-	check "unbind: the consumer is told" told_within 2000
-	matches "unbind: that the card was removed" "$(<"$dir/capture")" "*removed*"
+	since=${EPOCHREALTIME/./}
+	check "unbind: the consumer is told that the card was removed" \
+		told_within 2000 "*removed*"
 	echo "${addresses[0]}" >"$driver/bind"
 	check "unbind: the card can be bound again" has_interface "${addresses[0]}"
-	name=$(interface "${addresses[0]}")
-	names[0]=$name
+	interface "${addresses[0]}"
+	name=$ifname names[0]=$ifname
 	use "$name"
 	whole "unbind: afterwards" "$name"
 }
@@ -216,25 +161,22 @@ test_gone() {
 		return
 	fi
 	in_background "$name" 60
-	check "gone: card $i" tell "$i" gone
-	check "gone: the consumer is told" told_within 1500
+	check "gone: card $i" command_card "$i" gone
+	since=${EPOCHREALTIME/./}
+	check "gone: the consumer is told" told_within 1500 "*"
 	check "gone: the interface is down" wait_for 5 is_down "$name"
 	refused "gone: and stays so" 2 "*No such device*" ip link set "$name" up
 	check "gone: statistics can be read" ip -s link show "$name"
 	check "gone: the driver lets go of it" tee "$driver/unbind" <<<"${addresses[i]}"
-	check "gone: it comes back" tell "$i" back
+	check "gone: it comes back" command_card "$i" back
 	check "gone: and is bound" tee "$driver/bind" <<<"${addresses[i]}"
-	name=$(interface "${addresses[i]}")
-	names[i]=$name
+	interface "${addresses[i]}"
+	name=$ifname names[i]=$ifname
 	check "gone: comes up" use "$name"
 	whole "gone: afterwards" "$name"
 }
 
-mapfile -t addresses < <(
-	for device in /sys/bus/pci/devices/*; do
-		[ "$(<"$device/vendor")" != 0xdac0 ] || basename "$device"
-	done
-)
+find_cards
 names=()
 
 begin
