@@ -107,7 +107,7 @@ static bool all_done(void)
 
 static void capture(void)
 {
-	u64 end = now_ms() + 20000;
+	u64 end = now_ms() + 40000;
 
 	while (!all_done() && now_ms() < end)
 		if (daq_card__dispatch(card_open(), 1000) < 0)
@@ -146,7 +146,7 @@ int main(void)
 		u64 began = now_ms();
 
 		now = &runs[i];
-		set_formats(0, CHANNELS - 1, &now->format);
+		set_lossless_formats(0, CHANNELS - 1, &now->format);
 		open_channels();
 		set_source(0, CHANNELS - 1, DAQ_SOURCE_COUNTER);
 		capture();

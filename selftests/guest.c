@@ -133,6 +133,25 @@ void set_formats(unsigned int first, unsigned int last, const struct daq_format 
 		       DAQ_FORMAT_SEGMENT_BYTES | DAQ_FORMAT_FRAME_BYTES | DAQ_FORMAT_RATE);
 }
 
+bool card_is_kicked(void)
+{
+	enum daq_personality personality;
+
+	if (daq_card__personality(card_open(), &personality) < 0)
+		ktap_die("%s", daq_errmsg());
+	return personality == DAQ_PERSONALITY_KICKED;
+}
+
+void set_lossless_formats(unsigned int first, unsigned int last, const struct daq_format *format)
+{
+	struct daq_format slow = *format;
+	u64 most = 10 * format->segment_bytes / format->sample_bytes;
+
+	if (card_is_kicked() && slow.rate > most)
+		slow.rate = most;
+	set_formats(first, last, &slow);
+}
+
 void set_source(unsigned int first, unsigned int last, enum daq_source source)
 {
 	struct daq_format format = { .source = source };

@@ -31,6 +31,9 @@ const char *card_ifname(unsigned int channels);
 /* Whether that is on the PCI bus. */
 bool card_on_bus(void);
 
+/* Whether it moves nothing by itself: then it drops what the driver does not start in time. */
+bool card_is_kicked(void);
+
 /* Another card, up, and its end: whether that worked. */
 bool card_add(const char *name, unsigned int channels);
 void card_del(const char *name);
@@ -47,6 +50,11 @@ int shell(const char *fmt, ...);
 
 /* All channels from @first to @last get a format, with source none. */
 void set_formats(unsigned int first, unsigned int last, const struct daq_format *format);
+/*
+ * The same where a test wants every segment: a kicked card keeps only eight that wait
+ * for the driver, so there no more than ten come in a second, which a busy host can bear.
+ */
+void set_lossless_formats(unsigned int first, unsigned int last, const struct daq_format *format);
 void set_source(unsigned int first, unsigned int last, enum daq_source source);
 
 /* Stops all sources and waits until nothing moves any more. */
