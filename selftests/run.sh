@@ -41,7 +41,7 @@ kinds=(
 	"pci interrupt link.sh ptp.sh xdp lifetime.sh ethtool.sh queues capture xsk_bare
 		metadata steer record.sh output forward classic abuse"
 	"pci polled lifetime.sh capture xsk_bare output record.sh"
-	"pci kicked lifetime.sh capture xsk_bare output record.sh"
+	"pci kicked lifetime.sh xsk_bare output record.sh"
 )
 # Real PCI, with a process at the other side of the bus, see pci.sh.
 pci_tests=(pci.sh)
