@@ -51,7 +51,7 @@ int shell(const char *fmt, ...);
 /* All channels from @first to @last get a format, with source none. */
 void set_formats(unsigned int first, unsigned int last, const struct daq_format *format);
 /*
- * The same where a test wants every segment: a kicked card keeps only eight that wait
+ * The same where a test wants every segment: a kicked card may keep but eight that wait
  * for the driver, so there no more than ten come in a second, which a busy host can bear.
  */
 void set_lossless_formats(unsigned int first, unsigned int last, const struct daq_format *format);
