@@ -138,13 +138,11 @@ static void write_garbage(struct bare *bad)
 		bare_kick_tx(bad);
 }
 
-/* But for what came to a kicked card whose host was busy. */
 static u64 not_taken(unsigned int channel)
 {
 	struct stats *stats = stats_read();
 
-	return stats_dropped(stats, channel) -
-	       (card_is_kicked() ? stat_of(stats, "ch%u_drop_fifo_overrun", channel) : 0);
+	return stats_dropped(stats, channel) - stats_overrun(stats, channel);
 }
 
 static void test_garbage(void)

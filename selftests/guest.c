@@ -267,6 +267,11 @@ u64 stats_dropped(const struct stats *stats, unsigned int channel)
 	return sum;
 }
 
+u64 stats_overrun(const struct stats *stats, unsigned int channel)
+{
+	return card_is_kicked() ? stat_of(stats, "ch%u_drop_fifo_overrun", channel) : 0;
+}
+
 long long stats_missing(const struct stats *stats, unsigned int channel)
 {
 	return stat_of(stats, "ch%u_produced", channel) - stat_of(stats, "ch%u_socket", channel) -

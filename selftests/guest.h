@@ -81,6 +81,8 @@ u64 stat_of(const struct stats *stats, const char *fmt, ...);
 long long stats_missing(const struct stats *stats, unsigned int channel);
 /* Dropped for whatever reason. */
 u64 stats_dropped(const struct stats *stats, unsigned int channel);
+/* Of them, what came to a kicked card whose host was busy. */
+u64 stats_overrun(const struct stats *stats, unsigned int channel);
 /* How much one counter has grown since. */
 u64 stat_grown(const struct stats *before, const char *name);
 

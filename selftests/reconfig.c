@@ -108,11 +108,9 @@ static void settle(void)
 	}
 }
 
-/* What a kicked card had to drop since, because its host was busy. */
 static u64 overrun(const struct stats *before, const struct stats *after, unsigned int channel)
 {
-	return card_is_kicked() ? stat_of(after, "ch%u_drop_fifo_overrun", channel) -
-				  stat_of(before, "ch%u_drop_fifo_overrun", channel) : 0;
+	return stats_overrun(after, channel) - stats_overrun(before, channel);
 }
 
 /*

@@ -111,14 +111,14 @@ test_instruments() {
 test_zero_copy() {
 	local frames wakeups
 
-	record 0-3
+	record 0-3 "${loss[@]}"
 	check "instruments run while all channels are recorded" measure 3
 	equal "DMA mappings, page pool and skb allocations in 3 s" "$calls" 0
 	equal "allocations in the driver's data path in 3 s" "$allocated" 0
-	end_record "recorded without loss"
+	end_record "recorded${loss:+, what a busy host left of it}"
 	# By itself, to its own end: a signal would cost page faults.
 	check "recorded for 4 s" daq capture daqt0 --channel 0-3 --quiet \
-		--duration $((4 * scale)) --zero-copy --json "$dir/json"
+		--duration $((4 * scale)) --zero-copy --json "$dir/json" "${loss[@]}"
 	equal "minor page faults" "$(steady minor_faults)" 0
 	equal "major page faults" "$(steady major_faults)" 0
 	frames=$(steady frames)
@@ -154,6 +154,10 @@ test_interrupts() {
 	[ "$flushes" -gt 0 ] && [ "$flushes" -le $((frames + 10)) ]
 	result $? "polls that wake the consumer: $flushes"
 }
+
+# How much a kicked card keeps until the host has time is not what this is about.
+loss=()
+[ "${TEST_PERSONALITY-}" != kicked ] || loss=(--allow-loss)
 
 begin
 if ! grep -q 'hist trigger' "$tracing/README"; then

@@ -92,6 +92,7 @@ static bool counted(int verdict, const char *name)
 	quiesce();
 	after = stats_read();
 	produced = stat_of(after, "ch0_produced") - stat_of(before, "ch0_produced");
+	produced -= stats_overrun(after, 0) - stats_overrun(before, 0);
 	got = stat_of(after, "ch0_%s", name) - stat_of(before, "ch0_%s", name);
 	printf("# %s: %llu of %llu\n", name, (unsigned long long)got,
 	       (unsigned long long)produced);
@@ -102,6 +103,7 @@ static void test_verdicts(const char *what)
 {
 	unsigned long packets, dropped;
 	struct stats *before;
+	u64 told = 0;
 
 	ktap_ok(counted(XDP_PASS, "stack"), "%s: XDP_PASS goes to the stack", what);
 	before = stats_read();
@@ -116,7 +118,10 @@ static void test_verdicts(const char *what)
 	before = stats_read();
 	ktap_ok(counted(XDP_TX, "xdp_tx"), "%s: XDP_TX", what);
 	pause_ms(500);
-	ktap_eq(stat_grown(before, "ch0_played"), stat_grown(before, "ch0_xdp_tx"),
+	/* a header that tells of a loss is no segment that could be played */
+	if (stats_overrun(stats_read(), 0))
+		told = stat_grown(before, "ch0_tx_bad");
+	ktap_eq(stat_grown(before, "ch0_played"), stat_grown(before, "ch0_xdp_tx") - told,
 		"%s: all that XDP_TX sends back is played", what);
 }
 
