@@ -114,8 +114,8 @@ test_capture() {
 		daq capture "$card" --channel all --frames 20 --quiet --json "$dir/$kind"
 	equal "$kind: nothing lost" "$(member lost_segments "$dir/$kind")" 0
 	read_stats "$card"
-	# A card on the bus does not wait for a slow guest before and after the capture.
-	on_bus || equal "$kind: nor counted so" \
+	# A kicked card may have lost some before and behind it, while the host was busy.
+	[ "$kind" = kicked ] || equal "$kind: nor counted so" \
 		$(($(total drop_fifo_overrun) - dropped)) 0
 	irqs=$(($(total irqs) - irqs))
 	if [ "$kind" = interrupt ]; then
