@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A consumer that stops and goes on at random, which must never stall, and one that
- * writes garbage to everything it shares with the kernel, which must harm nobody else.
+ * A consumer that stops and goes on at random, which must never stall, and ones that
+ * write garbage to all that they share with the kernel, which must harm nobody else.
  */
 #include <errno.h>
 #include <poll.h>
+#include <pthread.h>
 #include <string.h>
 #include <sys/socket.h>
 #include "guest.h"
@@ -198,6 +199,49 @@ static void test_garbage(void)
 	bare_close(&good);
 }
 
+static volatile bool ending;
+
+/* At the end of a packet's first chunk is the kernel's list of the others. */
+static void *scribble(void *arg)
+{
+	struct bare *bare = arg;
+	unsigned int i;
+
+	while (!ending)
+		for (i = 0; i < 64; i++)
+			memset(bare->memory + (i + 1) * CHUNK - 320, random32(), 320);
+	return NULL;
+}
+
+/* Without a program everything goes to the stack, by copies of all buffers. */
+static void test_list(void)
+{
+	const struct daq_format format = {
+		.sample_bytes = 2, .segment_bytes = 12288, .frame_bytes = 24576, .rate = 2457600,
+	};
+	struct stats *before = stats_read();
+	pthread_t thread;
+	struct bare bare;
+	int err;
+
+	set_formats(BAD, BAD, &format);
+	err = bare_open(&bare, BAD, ZC_SG, NULL);
+	if (err)
+		ktap_die("bind: %s", strerror(-err));
+	bare_post_range(&bare, 0, 64);
+	bare_kick(&bare);
+	pthread_create(&thread, NULL, scribble, &bare);
+	set_source(BAD, BAD, DAQ_SOURCE_COUNTER);
+	pause_ms(3000);
+	quiesce();
+	ending = true;
+	pthread_join(thread, NULL);
+	ktap_ok(stat_grown(before, "ch1_stack") > 10,
+		"list: the stack gets packets whose list of buffers a program writes to");
+	ktap_eq(stats_missing(stats_read(), BAD), 0, "list: nothing is missing in the account");
+	bare_close(&bare);
+}
+
 int main(void)
 {
 	ktap_begin();
@@ -205,5 +249,7 @@ int main(void)
 	steer_attach();
 	test_stop_and_go();
 	test_garbage();
+	steer_detach();
+	test_list();
 	return ktap_end();
 }

@@ -22,14 +22,6 @@
 		 struct nlattr *tb[], struct nlattr *data[],		\
 		 struct netlink_ext_ack *extack)
 
-/* Whether daq_xsk_add_frag() also notes the chunk in skb_shared_info. */
-#define DAQ_XSK_FILLS_FRAGS	false
-
-static inline void daq_xsk_add_frag(struct xdp_buff *head, struct xdp_buff *xdp)
-{
-	xsk_buff_add_frag(xdp);
-}
-
 static inline void daq_skb_add_frags(struct sk_buff *skb,
 				     const struct xdp_buff *xdp, u8 nr_frags,
 				     u32 size)
@@ -91,13 +83,6 @@ daq_create_reporter(struct devlink *devlink,
 	int name(struct net_device *netdev,				\
 		 struct rtnl_newlink_params *params,			\
 		 struct netlink_ext_ack *extack)
-
-#define DAQ_XSK_FILLS_FRAGS	true
-
-static inline void daq_xsk_add_frag(struct xdp_buff *head, struct xdp_buff *xdp)
-{
-	xsk_buff_add_frag(head, xdp);
-}
 
 static inline void daq_skb_add_frags(struct sk_buff *skb,
 				     const struct xdp_buff *xdp, u8 nr_frags,

@@ -328,20 +328,20 @@ static void daq_rx_catch_up(struct daq_queue *q, const struct daq_rx_segment *se
 	q->rx.distrusted = 0;
 }
 
-/* Link buffer @page of a packet behind its first one. */
-static void daq_add_frag(struct xdp_buff *head, struct page *page, u32 offset,
-			 u32 len)
+/*
+ * Make @page fragment @i of a packet, whose fragments so far are @sum bytes. In a
+ * chunk the list of them is where a program can write to at any time: XDP helpers
+ * go by it, but nothing of it is read here.
+ */
+static void daq_set_frag(struct xdp_buff *head, u32 i, struct page *page,
+			 u32 offset, u32 len, u32 sum)
 {
 	struct skb_shared_info *sinfo = xdp_get_shared_info_from_buff(head);
 
-	if (!xdp_buff_has_frags(head)) {
-		sinfo->nr_frags = 0;
-		sinfo->xdp_frags_size = 0;
-		xdp_buff_set_frags_flag(head);
-	}
-	skb_frag_fill_page_desc(&sinfo->frags[sinfo->nr_frags++], page, offset,
-				len);
-	sinfo->xdp_frags_size += len;
+	xdp_buff_set_frags_flag(head);
+	skb_frag_fill_page_desc(&sinfo->frags[i], page, offset, len);
+	sinfo->nr_frags = i + 1;
+	sinfo->xdp_frags_size = sum;
 	if (page_is_pfmemalloc(page))
 		xdp_buff_set_frag_pfmemalloc(head);
 }
@@ -361,9 +361,12 @@ static struct page *daq_chunk_page(struct daq_queue *q, const void *data)
 	return pool->umem->pgs[(data - pool->addrs) >> PAGE_SHIFT];
 }
 
-static void daq_add_chunk(struct daq_queue *q, struct xdp_buff *head,
-			  struct xdp_buff *xdp, bool split, u32 len)
+static void daq_take_chunk(struct daq_queue *q, struct xdp_buff *xdp, bool split,
+			   u32 len)
 {
+	struct xdp_buff_xsk *chunk = container_of(xdp, struct xdp_buff_xsk, xdp);
+
+	__clear_bit(daq_chunk_index(q, xdp), q->with_card);
 	xsk_buff_set_size(xdp, len);
 	xsk_buff_dma_sync_for_cpu(xdp);
 	if (split) {
@@ -374,10 +377,8 @@ static void daq_add_chunk(struct daq_queue *q, struct xdp_buff *head,
 					min(len, XDP_PACKET_HEADROOM),
 					DMA_BIDIRECTIONAL);
 	}
-	if (!DAQ_XSK_FILLS_FRAGS)
-		daq_add_frag(head, daq_chunk_page(q, xdp->data),
-			     offset_in_page(xdp->data), len);
-	daq_xsk_add_frag(head, xdp);
+	/* xsk_buff_add_frag() of 7.x would read what a program can write to. */
+	list_add_tail(&chunk->list_node, &q->pool->xskb_list);
 }
 
 static struct xdp_buff *daq_take_chunks(struct daq_queue *q,
@@ -385,7 +386,8 @@ static struct xdp_buff *daq_take_chunks(struct daq_queue *q,
 {
 	struct daq_rx_ring *rx = &q->rx;
 	struct xdp_buff *head = daq_rx_buf(rx, 0)->xdp;
-	u32 left = seg->len - seg->head_len;
+	u32 rest = seg->len - seg->head_len;
+	u32 left = rest;
 	u32 i;
 
 	__clear_bit(daq_chunk_index(q, head), q->with_card);
@@ -395,9 +397,10 @@ static struct xdp_buff *daq_take_chunks(struct daq_queue *q,
 		struct xdp_buff *xdp = daq_rx_buf(rx, i)->xdp;
 		u32 len = daq_frag_len(rx, seg, left);
 
-		__clear_bit(daq_chunk_index(q, xdp), q->with_card);
-		daq_add_chunk(q, head, xdp, seg->split, len);
 		left -= len;
+		daq_take_chunk(q, xdp, seg->split, len);
+		daq_set_frag(head, i - 1, daq_chunk_page(q, xdp->data),
+			     offset_in_page(xdp->data), len, rest - left);
 	}
 	return head;
 }
@@ -406,11 +409,11 @@ static struct xdp_buff *daq_take_chunks(struct daq_queue *q,
 static struct sk_buff *daq_copy_chunks(struct daq_queue *q,
 				       struct xdp_buff *xdp)
 {
-	struct skb_shared_info *sinfo = xdp_get_shared_info_from_buff(xdp);
 	u32 metalen = xdp->data - xdp->data_meta;
 	u32 len = xdp->data_end - xdp->data_meta;
+	struct xdp_buff_xsk *chunk;
 	struct sk_buff *skb;
-	u32 i;
+	u32 i = 0;
 
 	skb = napi_alloc_skb(&q->napi, len);
 	if (!skb)
@@ -424,17 +427,17 @@ static struct sk_buff *daq_copy_chunks(struct daq_queue *q,
 	if (!xdp_buff_has_frags(xdp))
 		return skb;
 
-	for (i = 0; i < sinfo->nr_frags; i++) {
-		const skb_frag_t *frag = &sinfo->frags[i];
+	/* The kernel's own list of them, not the one that a program can write to. */
+	list_for_each_entry(chunk, &q->pool->xskb_list, list_node) {
 		struct page *page = dev_alloc_page();
 
 		if (!page) {
 			kfree_skb(skb);
 			return NULL;
 		}
-		memcpy(page_address(page), skb_frag_address(frag),
-		       skb_frag_size(frag));
-		skb_add_rx_frag(skb, i, page, 0, skb_frag_size(frag), PAGE_SIZE);
+		len = chunk->xdp.data_end - chunk->xdp.data;
+		memcpy(page_address(page), chunk->xdp.data, len);
+		skb_add_rx_frag(skb, i++, page, 0, len, PAGE_SIZE);
 	}
 	return skb;
 }
@@ -447,7 +450,8 @@ static void daq_take_pages(struct daq_queue *q,
 {
 	struct daq_rx_ring *rx = &q->rx;
 	struct page *page = daq_rx_buf(rx, 0)->page;
-	u32 left = seg->len - seg->head_len;
+	u32 rest = seg->len - seg->head_len;
+	u32 left = rest;
 	u32 i;
 
 	dma_sync_single_range_for_cpu(q->card->dev,
@@ -463,8 +467,8 @@ static void daq_take_pages(struct daq_queue *q,
 		dma_sync_single_range_for_cpu(q->card->dev,
 					      page_pool_get_dma_addr(page),
 					      offset, len, DMA_BIDIRECTIONAL);
-		daq_add_frag(xdp, page, offset, len);
 		left -= len;
+		daq_set_frag(xdp, i - 1, page, offset, len, rest - left);
 	}
 }
 

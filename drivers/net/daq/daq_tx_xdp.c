@@ -85,8 +85,9 @@ static bool daq_send_back_pages(struct daq_queue *q, struct xdp_buff *xdp)
 	return xdpf && daq_post_xdp_frame(q, xdpf, true);
 }
 
-static void daq_put_chunk(struct daq_queue *q, u32 i, struct xdp_buff *xdp,
-			  bool eop)
+/* Return: its bytes. */
+static u32 daq_put_chunk(struct daq_queue *q, u32 i, struct xdp_buff *xdp,
+			 bool eop)
 {
 	dma_addr_t dma = daq_chunk_dma(q, xdp) + (xdp->data - xdp->data_hard_start);
 	u32 len = xdp->data_end - xdp->data;
@@ -97,21 +98,22 @@ static void daq_put_chunk(struct daq_queue *q, u32 i, struct xdp_buff *xdp,
 	buf->type = DAQ_TX_CHUNK;
 	buf->xdp = xdp;
 	daq_hold_chunk(q, xdp);
+	return len;
 }
 
 /* The chunks themselves go out; each comes back by itself. */
 static bool daq_send_back_chunks(struct daq_queue *q, struct xdp_buff *head)
 {
-	u32 len = xdp_get_buff_len(head);
 	struct xdp_buff *xdp = head;
 	struct xdp_buff *next;
+	u32 len = 0;
 	u32 n = 0;
 
 	if (daq_tx_free(&q->tx) < DAQ_TX_MAX_DESCS)
 		return false;
 	for (; xdp; xdp = next) {
 		next = xdp_buff_has_frags(head) ? xsk_buff_get_frag(head) : NULL;
-		daq_put_chunk(q, n++, xdp, !next);
+		len += daq_put_chunk(q, n++, xdp, !next);
 	}
 	xdp_buff_clear_frags_flag(head);
 	daq_tx_count(q, 1, len);
