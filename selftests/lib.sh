@@ -162,3 +162,37 @@ wait_for() {
 		sleep 0.1
 	done
 }
+
+# used_time: what all processors have done since boot, in hundredths of a second. It is
+# what is left of the time that they were idle: the ticks of /proc/stat do not see
+# interrupts that come while a processor idles.
+used_time() {
+	local up idle
+
+	read -r up idle </proc/uptime
+	echo $((10#${up/./} * ${processors:=$(nproc)} - 10#${idle/./}))
+}
+
+# idle_costs IFNAME HUNDREDTHS: of a second are at most what the card, which is up, costs
+# in 10 s, more than a machine costs anyway. In one of three tries, for a machine has
+# other things to do.
+idle_costs() {
+	local try up down
+
+	for ((try = 0; try < 3; try++)); do
+		up=$(used_time)
+		sleep 10
+		up=$(($(used_time) - up))
+		ip link set "$1" down
+		sleep 1
+		down=$(used_time)
+		sleep 10
+		down=$(($(used_time) - down))
+		ip link set "$1" up && wait_for_carrier "$1"
+		echo "# with the card $up, without it $down hundredths of a second in 10 s"
+		[ $((up - down)) -gt $(($2 * scale)) ] || return 0
+		# It looks at the card less and less often.
+		sleep 2
+	done
+	return 1
+}

@@ -4,8 +4,6 @@
 # What tests of video through emulated PCI cards share. Sourced after lib.sh and
 # pci-lib.sh, never run.
 
-processors=$(nproc)
-
 # find_three: the interfaces of three cards, into the array names.
 find_three() {
 	local i
@@ -45,14 +43,4 @@ answer_total() {
 # setting IFNAME NAME: what ethtool -c shows, as a number.
 setting() {
 	ethtool -c "$1" | sed -n "s/^$2:[[:space:]]*\([0-9]*\).*/\1/p"
-}
-
-# used_time: what all processors have done since boot, in hundredths of a second. It is
-# what is left of the time that they were idle: the ticks of /proc/stat do not see
-# interrupts that come while a processor idles.
-used_time() {
-	local up idle
-
-	read -r up idle </proc/uptime
-	echo $((10#${up/./} * processors - 10#${idle/./}))
 }
