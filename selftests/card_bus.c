@@ -768,6 +768,10 @@ static void test_faults(void)
 	ktap_eq(bad, 0, "faults: buffers");
 	client_stop(c);
 
+	run_with_fault("report=1", 4);
+	ktap_ok(client_reported(c, 0) >= 1u << 16, "faults: report");
+	client_stop(c);
+
 	run_with_fault("channel=1", 4);
 	ktap_ok(le16toh(client_completion(c, 0, 2).channel) >= DAQ_MAX_CHANNELS, "faults: channel");
 	client_stop(c);

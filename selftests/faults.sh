@@ -12,9 +12,9 @@
 # shellcheck disable=SC2317 # functions that only check and wait_for call
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
+# shellcheck source-path=SCRIPTDIR source=pci-lib.sh
+. "$(dirname "$0")/pci-lib.sh"
 
-driver=/sys/bus/pci/drivers/daq
-ports=/dev/virtio-ports
 wanted=${FAULTS:-300}
 seed=${SEED:-$RANDOM}
 # Those after which a segment is missing.
@@ -23,21 +23,8 @@ losing=(drop length index buffers channel)
 # this kernel what it can do to any. And READY sticks at each look: that does not count.
 chaotic=("${losing[@]}" duplicate corrupt spurious-irq lost-irq)
 
-# tell COMMAND: to the process that plays the card; its answer is in the array answer.
 tell() {
-	local line port
-
-	answer=()
-	exec {port}<>"$ports/card$card"
-	echo "$1" >&"$port"
-	while read -r -t $((20 * scale)) line <&"$port"; do
-		answer+=("$line")
-		case $line in
-		ok | error:*) break ;;
-		esac
-	done
-	exec {port}>&-
-	[ "$line" = ok ]
+	command_card "$card" "$1"
 }
 
 # What the card says: of each channel what it produced, of each kind the faults, also
@@ -83,14 +70,10 @@ total() {
 	echo "$sum"
 }
 
-member() {
-	sed -n "s/.*\"$1\": \([0-9]*\).*/\1/p" "$2" | head -n 1
-}
-
 # Long segments on two channels, on two others such as fit a buffer. The last buffer of
 # none is full: a byte more or less changes nothing but the length. At 100 segments per
 # second, or so many: a card that is kicked holds few of them for a busy host.
-use() {
+run_card() {
 	local segments=${1:-100}
 
 	daq set "$ifname" --channel 0,1 --source counter --sample-bytes 8 --segment 6000 \
@@ -200,6 +183,14 @@ health() {
 	devlink health show "pci/$address" reporter card
 }
 
+# recovers TITLE: there have been errors, and then there are none.
+recovers() {
+	matches "$1: devlink knows of errors" "$(health)" "*state error*"
+	check "$1: it recovers the card" devlink health recover "pci/$address" reporter card
+	matches "$1: from all of them" "$(health)" "*state healthy*"
+	whole "$1"
+}
+
 # Each kind that spoils a completion, and what the driver counts for it.
 test_completions() {
 	local kind faults bad malformed
@@ -234,8 +225,7 @@ test_completions() {
 test_kinds() {
 	local late
 
-	check "$title: comes up" use "$slow"
-	devlink health set "pci/$address" reporter card auto_recover false
+	check "$title: comes up" run_card "$slow"
 	start_capture
 	settle
 	late=$(too_late)
@@ -246,20 +236,55 @@ test_kinds() {
 	equal "$title: headers tell of every lost segment" "$(member lost_segments "$dir/json")" \
 		$(($(injected "${losing[@]}") + late))
 	check "$title: and frames have come" [ "$(member frames "$dir/json")" -gt 0 ]
-	matches "$title: devlink knows of errors" "$(health)" "*state error*"
-	check "$title: and recovers" devlink health recover "pci/$address" reporter card
-	matches "$title: from all of them" "$(health)" "*state healthy*"
-	whole "$title: each kind by itself"
+	recovers "$title: each kind by itself"
 	ip link set "$ifname" down
 	conserved "$title: each kind by itself"
-	devlink health set "pci/$address" reporter card auto_recover true
+}
+
+# Reports that cannot be: what they were about is lost, and the account is open by that.
+test_reports() {
+	local i late lost=0
+
+	run_card "$slow"
+	read_report
+	start_capture
+	settle
+	late=$(too_late)
+	for_a_while report 0.1
+	late=$(($(too_late) - late))
+	check "$title: report: the capture lives on" stop_capture
+	recovers "$title: report"
+	ip link set "$ifname" down
+	read_account
+	for i in 0 1 2 3; do
+		lost=$((lost + ${report[produced$i]} - became_before[i] - became[i]))
+	done
+	check "$title: report: happens ($(injected report))" [ "$(injected report)" -gt 0 ]
+	check "$title: report: something is lost" [ "$lost" -gt 0 ]
+	equal "$title: report: headers tell of every lost segment" \
+		"$(member lost_segments "$dir/json")" $((lost + late))
+	begin_account
+}
+
+# A card that does not stop: what it has not reported is open, too.
+test_stuck() {
+	run_card "$slow"
+	settle
+	tell stuck
+	check "$title: stuck: the interface goes down" timeout $((20 * scale)) \
+		ip link set "$ifname" down
+	tell back
+	run_card "$slow"
+	recovers "$title: stuck"
+	ip link set "$ifname" down
+	begin_account
 }
 
 # Nothing but data can tell of damaged data.
 test_corrupt() {
 	local faults late
 
-	use "$slow"
+	run_card "$slow"
 	read_report
 	faults=${report[corrupt0]:-0}
 	start_capture 0="$dir/data"
@@ -287,7 +312,7 @@ test_corrupt() {
 test_interrupts() {
 	local faults found irqs late
 
-	use
+	run_card
 	start_capture
 	settle
 	irqs=$(total irqs)
@@ -314,7 +339,7 @@ test_interrupts() {
 test_ready() {
 	local late
 
-	use "$slow"
+	run_card "$slow"
 	start_capture
 	settle
 	late=$(too_late)
@@ -338,7 +363,7 @@ test_late_dma() {
 	local i landed grown=0
 
 	for i in 1 2 3 4; do
-		use
+		run_card
 		settle
 		tell 'fault late-dma=1'
 		ip link set "$ifname" down
@@ -377,7 +402,7 @@ disturb() {
 test_chaos() {
 	local rounds=0 hung=0 start faults=0 frames=0
 
-	use
+	run_card
 	read_report
 	start=$(injected "${chaotic[@]}")
 	while [ "$rounds" -lt 5 ] || [ "$faults" -lt "$wanted" ]; do
@@ -400,7 +425,7 @@ test_chaos() {
 	check "$title: chaos: frames have come ($frames)" [ "$frames" -gt 0 ]
 	check "$title: chaos: the card can be recovered" \
 		devlink health recover "pci/$address" reporter card
-	use "$slow"
+	run_card "$slow"
 	whole "$title: chaos"
 	ip link set "$ifname" down
 	conserved "$title: chaos"
@@ -412,9 +437,12 @@ test_card() {
 	title=$2
 	slow=$3
 	address=${addresses[$1]}
-	ifname=$(basename "$driver/$address/net/"*)
+	interface "$address"
 	begin_account
+	devlink health set "pci/$address" reporter card auto_recover false
 	test_kinds
+	test_reports
+	test_stuck
 	test_corrupt
 	if [ "$title" = kicked ]; then
 		test_ready
@@ -422,23 +450,19 @@ test_card() {
 		test_interrupts
 	fi
 	test_late_dma
+	devlink health set "pci/$address" reporter card auto_recover true
 	test_chaos
 }
 
-mapfile -t addresses < <(
-	for device in /sys/bus/pci/devices/*; do
-		[ "$(<"$device/vendor")" != 0xdac0 ] || basename "$device"
-	done
-)
 declare -a base became before became_before
 
 begin
+find_cards
 if [ "${#addresses[@]}" -lt 2 ] || [ ! -e "$ports/card1" ]; then
-	echo "1..0 # SKIP two emulated cards are needed"
-	exit 0
+	skip_file "two emulated cards are needed"
 fi
 modprobe daq
-wait_for 10 test -d "$driver/${addresses[1]}/net"
+wait_for 10 has_interface "${addresses[1]}"
 echo "# SEED=$seed"
 RANDOM=$seed
 test_card 0 interrupt 100

@@ -203,6 +203,7 @@ enum fault_kind {
 	FAULT_CHANNEL,
 	/* And from here on of something else. */
 	FAULT_LATE_DMA,
+	FAULT_REPORT,
 	FAULT_LOST_IRQ,
 	FAULT_SPURIOUS_IRQ,
 	FAULT_STUCK_READY,

@@ -37,9 +37,28 @@ static void *engine_dma_direct(void *ctx, u64 addr, u32 len)
 	return dma_direct(&((struct card *)ctx)->dma, addr, len, DMA_WRITABLE);
 }
 
+/* Return: queue whose completions are reported at @addr, else DAQ_MAX_CHANNELS. */
+static u32 engine_find_status(const struct daq_model *m, u64 addr)
+{
+	u32 i;
+
+	for (i = 0; i < m->channels; i++)
+		if (m->queue[i].status + offsetof(struct daq_queue_status, rx) == addr)
+			return i;
+	return DAQ_MAX_CHANNELS;
+}
+
 static bool engine_dma_publish(void *ctx, u64 addr, __le32 word)
 {
-	return dma_publish(&((struct card *)ctx)->dma, addr, word);
+	struct card *card = ctx;
+	u32 queue = engine_find_status(&card->engine.model, addr);
+
+	if (fault_strikes(&card->faults, FAULT_REPORT, queue)) {
+		/* More than any ring has. */
+		word ^= cpu_to_le32(1u << (16 + fault_random(&card->faults) % 16));
+		log_fact(&card->log, "fault kind=report channel=%u", queue);
+	}
+	return dma_publish(&card->dma, addr, word);
 }
 
 static void engine_raise(void *ctx, unsigned int vector)

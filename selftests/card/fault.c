@@ -12,6 +12,7 @@ static const char *const fault_names[FAULT_KINDS] = {
 	[FAULT_BUFFERS] = "buffers",
 	[FAULT_CHANNEL] = "channel",
 	[FAULT_LATE_DMA] = "late-dma",
+	[FAULT_REPORT] = "report",
 	[FAULT_LOST_IRQ] = "lost-irq",
 	[FAULT_SPURIOUS_IRQ] = "spurious-irq",
 	[FAULT_STUCK_READY] = "stuck-ready",

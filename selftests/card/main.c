@@ -39,8 +39,8 @@ static const char usage[] =
 "  --fault KIND[:N]=RATE  let it happen on channel N, or all, by chance; RATE from 0\n"
 "                         to 1. Once per segment: drop, corrupt, duplicate, length,\n"
 "                         index, buffers, channel, spurious-irq; per interrupt:\n"
-"                         lost-irq; per stop or reset: late-dma; per look:\n"
-"                         stuck-ready\n"
+"                         lost-irq; per report: report; per stop or reset:\n"
+"                         late-dma; per look: stuck-ready\n"
 "  --seed S               for other chances (1)\n"
 "  --help                 this text\n";
 
