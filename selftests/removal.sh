@@ -19,6 +19,9 @@ rounds=${REMOVALS:-2}
 # half of one for the library to know whether the interface is down or away, and as much
 # again on a busy machine.
 patience=1500
+# Behind the virtual machine's IOMMU each page that is unmapped is a message to the card,
+# and the interface is not down before the rings' memory is given back.
+[ ! -d /sys/kernel/iommu_groups/0 ] || patience=5000
 
 is_down() {
 	[ "$(<"/sys/class/net/$1/operstate")" != up ]

@@ -56,6 +56,8 @@ external_cards+="$external_inputs --personality polled;$external_inputs --person
 removal_tests=(removal.sh aer.sh)
 removal_cards='--channels 8 --interrupts msi --serial 0xda00000001;'
 removal_cards+='--channels 4 --personality kicked --interrupts none --serial 0xda00000002;--channels 4'
+# An IOMMU between the cards and memory.
+iommu_tests=(viommu.sh removal.sh)
 # Cards with faults, see faults.sh.
 fault_tests=(faults.sh)
 fault_cards='--channels 4;--channels 4 --personality kicked'
@@ -337,6 +339,10 @@ select_tests "${external_tests[@]}" && make_inputs &&
 	VM_CARDS="$external_cards" run_group "machine with PCI cards and files" guest
 select_tests "${removal_tests[@]}" &&
 	VM_MONITOR=1 VM_CARDS="$removal_cards" run_group "machine whose PCI cards go" guest
+select_tests "${iommu_tests[@]}" &&
+	VM_MONITOR=1 VM_APPEND="${VM_APPEND-} intel_iommu=on" VM_CARDS="$removal_cards" \
+		VM_QEMU="${VM_QEMU-} -device intel-iommu,caching-mode=on" \
+		run_group "machine with an IOMMU" guest
 select_tests "${fault_tests[@]}" &&
 	VM_CARDS="$fault_cards" run_group "machine with PCI cards that have faults" guest
 select_tests "${frames_tests[@]}" && make_frames &&
