@@ -13,7 +13,8 @@
 # shellcheck source-path=SCRIPTDIR source=pci-lib.sh
 . "$(dirname "$0")/pci-lib.sh"
 
-rounds=${REMOVALS:-2}
+# On a slow kernel fewer.
+rounds=${REMOVALS:-$((scale > 1 ? 1 : 2))}
 
 # What a consumer may take to tell, ms: a quarter of a second for the driver to notice,
 # half of one for the library to know whether the interface is down or away, and as much
