@@ -331,7 +331,9 @@ test_interrupts() {
 	faults=$(($(injected lost-irq) - faults))
 	found=$(($(total irqs_lost) - found))
 	check "$title: lost-irq: happens ($faults)" [ "$faults" -gt 0 ]
-	equal "$title: lost-irq: is noticed each time" "$found" "$faults"
+	# One that is very late on a busy host looks like a lost one.
+	check "$title: lost-irq: is noticed each time ($found)" [ "$found" -ge "$faults" ]
+	check "$title: lost-irq: and hardly any other" [ "$found" -le $((faults + 3)) ]
 	equal "$title: both: nothing is lost for it" "$(member lost_segments "$dir/json")" "$late"
 	ip link set "$ifname" down
 }

@@ -275,7 +275,7 @@ struct daq_tx_ring {
 
 /**
  * struct daq_progress - how far a queue was when it was last looked at
- * @news: the card had reported something that had not been handled
+ * @news: the card had reported something that nobody was about to handle
  * @rx: completions handled by then
  * @tx: transmit descriptors given back by then
  */

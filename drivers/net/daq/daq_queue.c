@@ -355,7 +355,7 @@ void daq_queue_stop(struct daq_queue *q)
 void daq_queue_watch(struct daq_queue *q)
 {
 	struct daq_progress now = {
-		.news = daq_has_news(q),
+		.news = daq_has_news(q) && !napi_is_scheduled(&q->napi),
 		.rx = READ_ONCE(q->rx.seen),
 		.tx = READ_ONCE(q->tx.done),
 	};
