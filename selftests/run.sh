@@ -60,7 +60,7 @@ removal_cards+='--channels 4 --personality kicked --interrupts none --serial 0xd
 iommu_tests=(viommu.sh removal.sh)
 # Cards with faults, see faults.sh.
 fault_tests=(faults.sh)
-fault_cards='--channels 4;--channels 4 --personality kicked'
+fault_cards='--channels 4;--channels 4 --personality kicked --fifo 512'
 # Video on eight channels, byte by byte, and as much of it as goes.
 frames_tests=(frames.sh)
 rate_tests=(rate.sh)
