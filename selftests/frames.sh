@@ -21,12 +21,13 @@ line=1920
 segments=$(((1080 + 15) / 16))
 frames=4
 
-# set_up CARD: two frames per second, for guests are slow to write files.
+# set_up CARD: two frames per second, for guests are slow to write files; and that a host
+# keeps the card waiting for seconds makes no interrupt.
 set_up() {
 	daq set "$1" --channel all --source external --sample-bytes 1 --line "$line" \
 		--segment $((16 * line)) --frame $((1080 * line)) \
 		--rate $((2 * 1080 * line / scale)) &&
-		ethtool -C "$1" rx-frames 1 rx-usecs $((2000000 * scale)) &&
+		ethtool -C "$1" rx-frames 1 rx-usecs $((20000000 * scale)) &&
 		ip link set "$1" up && wait_for_carrier "$1"
 }
 
