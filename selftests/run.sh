@@ -51,7 +51,7 @@ external_tests=(external.sh)
 external_files=/repo/build/external
 external_inputs="--channels 4 --wait --input 0=$external_files/in0 --input 1=$external_files/in1"
 external_cards="$external_inputs --output 2=$external_files/out;"
-external_cards+="$external_inputs --personality polled;$external_inputs --personality kicked"
+external_cards+="$external_inputs --personality polled;$external_inputs --personality kicked --fifo 512"
 # Cards that go away while they work and others that come, errors of the bus.
 removal_tests=(removal.sh aer.sh)
 removal_cards='--channels 8 --interrupts msi --serial 0xda00000001;'
