@@ -31,7 +31,8 @@ set_up() {
 		ip link set "$1" up && wait_for_carrier "$1"
 }
 
-# begin_capture CARD: all inputs to files; it is the process $capture.
+# begin_capture CARD: all inputs to files; it is the process $capture. There is memory
+# for all of it, lest a card tell early that buffers run low.
 begin_capture() {
 	local i outputs=()
 
@@ -39,7 +40,7 @@ begin_capture() {
 		outputs+=("$i=$dir/$i")
 	done
 	: >"$dir/log"
-	daq capture "$1" "${outputs[@]}" --until-last --quiet --zero-copy \
+	daq capture "$1" "${outputs[@]}" --until-last --quiet --zero-copy --buffer 24M \
 		--duration $((120 * scale)) --json "$dir/json" 2>"$dir/log" &
 	capture=$!
 	wait_for 60 grep -q capturing "$dir/log"
