@@ -9,7 +9,8 @@
 #   xsk-VERSION-MODE[-busy]-WIRING[:PART]   xskxceiver of kernel VERSION; MODE is skb,
 #                                           drv or zc, WIRING loop (a card's loop-back)
 #                                           or pair (two cards and a cable); with PART
-#                                           only the tests that have it in their name
+#                                           only the tests that have it in their name;
+#                                           with !PART all but those
 #   net-VERSION-SCRIPT                      drivers/net/SCRIPT.py of kernel VERSION
 #
 # The output is as that of ../run-here.sh, with the job as the test. What the file
@@ -147,6 +148,14 @@ run_xsk_test() {
 	esac
 }
 
+# is_wanted NAME PART
+is_wanted() {
+	case $2 in
+	!*) [[ $1 != *${2#!}* ]] ;;
+	*) [[ $1 == *$2* ]] ;;
+	esac
+}
+
 run_xsk() {
 	local version=$1 mode=$2 busy=$3 wiring=$4 part=$5 index name
 	local xskxceiver=$suites/$version/tools/testing/selftests/bpf/xskxceiver
@@ -159,7 +168,8 @@ run_xsk() {
 		options+=(-b)
 	fi
 	while IFS=': ' read -r index name; do
-		[[ $index == [0-9]* && $name == *$part* ]] || continue
+		[[ $index == [0-9]* ]] || continue
+		is_wanted "$name" "$part" || continue
 		run_xsk_test "$index"
 		if was_late "$name"; then
 			echo "# $name was late: once again"
