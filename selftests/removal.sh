@@ -58,11 +58,11 @@ gone() {
 }
 
 # killed CARD ADDRESS: another process has its place, and QEMU connects to it when it
-# is plugged in.
+# is plugged in. The guest stands still for 5 s if QEMU waits for an answer just then.
 killed() {
 	since=${EPOCHREALTIME/./}
 	command_card "$1" die
-	told_within "$patience" "*is down*" && wait_for 5 is_down "$ifname" &&
+	told_within $((patience + 5000)) "*is down*" && wait_for 5 is_down "$ifname" &&
 		unplug "$1" && [ ! -e "/sys/bus/pci/devices/$2" ] &&
 		wait_for 10 command_card "$1" report && plug "$1"
 }
