@@ -154,7 +154,8 @@ static void test_redirect(int far)
 
 	xdp_attach(VETH, redirect_program(if_nametoindex(card_ifname(CHANNELS))));
 	ktap_eq(exchange(near, far, ROUNDS), ALL, "redirect: from another interface to the output");
-	ktap_eq(played() - before, ALL, "redirect: counted as played");
+	/* The network stack may have sent something, too. */
+	ktap_ok(played() - before >= ALL, "redirect: counted as played");
 	card_up(false);
 	packet_send(near, (u8[60]){ 0 }, 60);
 	ktap_ok(card_up(true), "redirect: an interface that is down takes nothing, and comes back");

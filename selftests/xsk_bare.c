@@ -219,7 +219,7 @@ static void test_empty_fill_ring(void)
 	const struct daq_hdr *hdr;
 	struct packet packet;
 	struct bare bare;
-	u64 before;
+	u64 before, dropped;
 
 	start(&bare, ZC_SG, &short_format);
 	before = counter("drop_no_buffer");
@@ -233,7 +233,10 @@ static void test_empty_fill_ring(void)
 	hdr = packet_header(&bare, &packet);
 	ktap_ok(hdr->flags & DAQ_HDR_F_OVERRUN, "empty fill ring: the first segment tells of the loss");
 	quiesce();
-	ktap_eq(be64toh(hdr->dropped), counter("drop_no_buffer") + counter("drop_fifo_overrun"),
+	dropped = counter("drop_no_buffer") + counter("drop_fifo_overrun");
+	/* A kicked card may have lost some more since, which is counted at once. */
+	ktap_ok(be64toh(hdr->dropped) == dropped ||
+		(card_is_kicked() && be64toh(hdr->dropped) < dropped),
 		"empty fill ring: with the number that ethtool shows");
 	ktap_ok(counter("drop_no_buffer") > before + 3, "empty fill ring: there was a loss");
 	stop(&bare);
