@@ -17,16 +17,6 @@ start() {
 	daq set "$card" --channel all --source counter
 }
 
-# One counter over all channels.
-total() {
-	local name sum=0
-
-	for name in "${!stats[@]}"; do
-		[[ $name != ch*_$1 ]] || sum=$((sum + stats[$name]))
-	done
-	echo "$sum"
-}
-
 received() {
 	read_stats "$card"
 	[ "$(total stack)" -gt "$1" ]

@@ -58,18 +58,6 @@ injected() {
 	echo "$sum"
 }
 
-# total NAME...: sum of counters over all channels or queues.
-total() {
-	local name key sum=0
-
-	for name; do
-		for key in "${!stats[@]}"; do
-			[[ $key != *[0-9]_$name ]] || sum=$((sum + stats[$key]))
-		done
-	done
-	echo "$sum"
-}
-
 # Long segments on two channels, on two others such as fit a buffer. The last buffer of
 # none is full: a byte more or less changes nothing but the length. At 100 segments per
 # second, or so many: a card that is kicked holds few of them for a busy host.

@@ -152,6 +152,23 @@ read_stats() {
 	done < <(ethtool -S "$1")
 }
 
+# total NAME...: sum of counters over all channels or queues, of read_stats.
+total() {
+	local name key sum=0
+
+	for name; do
+		for key in "${!stats[@]}"; do
+			[[ $key != *[0-9]_$name ]] || sum=$((sum + stats[$key]))
+		done
+	done
+	echo "$sum"
+}
+
+# member NAME FILE: the first number of that name in some JSON.
+member() {
+	sed -n "s/.*\"$1\": \([0-9]*\).*/\1/p" "$2" | head -n 1
+}
+
 # wait_for SECONDS COMMAND...: until it succeeds; longer on a slow kernel.
 wait_for() {
 	local end=$((SECONDS + $1 * scale))

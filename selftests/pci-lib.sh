@@ -37,10 +37,6 @@ use() {
 		ip link set "$ifname" up && wait_for_carrier "$ifname"
 }
 
-member() {
-	sed -n "s/.*\"$1\": \([0-9]*\).*/\1/p" "$2" | head -n 1
-}
-
 # captures_whole IFNAME: some frames of all channels, without a loss.
 captures_whole() {
 	timeout $((60 * scale)) daq capture "$1" --channel all --frames 4 --quiet \

@@ -22,23 +22,9 @@ be() {
 		wait_for_carrier "$card"
 }
 
-# total NAME: sum of a counter over all channels or queues.
-total() {
-	local name sum=0
-
-	for name in "${!stats[@]}"; do
-		[[ $name != *[0-9]_$1 ]] || sum=$((sum + stats[$name]))
-	done
-	echo "$sum"
-}
-
 # setting NAME: what ethtool -c shows, as a number.
 setting() {
 	ethtool -c "$card" | sed -n "s/^$1:[[:space:]]*\([0-9]*\).*/\1/p"
-}
-
-member() {
-	sed -n "s/.*\"$1\": \([0-9]*\).*/\1/p" "$2" | head -n 1
 }
 
 # Whether the timer of a card is going to fire.

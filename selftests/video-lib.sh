@@ -18,16 +18,6 @@ find_three() {
 	done
 }
 
-# total NAME: sum of a counter over all channels or queues, of read_stats.
-total() {
-	local name sum=0
-
-	for name in "${!stats[@]}"; do
-		[[ $name != *[0-9]_$1 ]] || sum=$((sum + stats[$name]))
-	done
-	echo "$sum"
-}
-
 # answer_total NAME: sum of what the answer says about it, over all channels.
 answer_total() {
 	local line sum=0

@@ -56,8 +56,7 @@ set_domain() {
 begin
 find_cards
 if [ "${#addresses[@]}" -eq 0 ] || [ ! -e "/sys/bus/pci/devices/${addresses[0]}/iommu_group" ]; then
-	echo "1..0 # SKIP emulated cards behind an IOMMU are needed"
-	exit 0
+	skip_file "emulated cards behind an IOMMU are needed"
 fi
 modprobe daq
 for i in "${!addresses[@]}"; do
