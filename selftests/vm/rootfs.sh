@@ -24,10 +24,10 @@ keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 
 # Everything the builds need.
 packages=(
-	gcc libc6-dev make pkgconf perl python3-minimal python3 cpio zstd xz-utils
+	gcc g++ libc6-dev make pkgconf perl python3-minimal python3 cpio zstd xz-utils
 	clang llvm bpftool pahole sparse shellcheck
 	libxdp-dev libbpf-dev libelf-dev zlib1g-dev libmnl-dev libpcap-dev
-	libcap-dev libpng-dev
+	libcap-dev libpng-dev liburing-dev
 	# For a kernel with debug options.
 	bc bison flex
 	linux-image-amd64 linux-headers-amd64 linux-libc-dev linux-source-6.12
@@ -41,6 +41,8 @@ packages+=(
 	pciutils xdp-tools ffmpeg linuxptp
 	# For the network selftests that come with the kernel.
 	python3-yaml socat iperf3
+	# Recordings are judged by programs that are not ours.
+	tshark libsigmf
 	# Real sound and real photographs for tests to carry.
 	alsa-utils mate-backgrounds
 	erofs-utils
