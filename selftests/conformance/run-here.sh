@@ -32,7 +32,7 @@ quote() {
 	printf '#   %s\n' "${1//$'\n'/$'\n#   '}"
 }
 
-# find_expected TEST: sets expected (fail, skip or nothing) and reason.
+# find_expected TEST: sets expected (fail, skip, omit or nothing) and reason.
 find_expected() {
 	local kernels jobs tests
 
@@ -45,7 +45,7 @@ find_expected() {
 	reason=
 }
 
-# judge OUTCOME TEST: pass, fail or skip becomes a result.
+# judge OUTCOME TEST: pass, fail, skip or omit becomes a result.
 judge() {
 	count=$((count + 1))
 	find_expected "$2"
@@ -65,7 +65,7 @@ judge() {
 		;;
 	esac
 }
-declare -A directives=([fail]=XFAIL [skip]=SKIP)
+declare -A directives=([fail]=XFAIL [skip]=SKIP [omit]="SKIP not run,")
 
 # Wiring: each sets interfaces, for xskxceiver.
 
@@ -170,6 +170,11 @@ run_xsk() {
 	while IFS=': ' read -r index name; do
 		[[ $index == [0-9]* ]] || continue
 		is_wanted "$name" "$part" || continue
+		find_expected "$name"
+		if [ "$expected" = omit ]; then
+			judge omit "$name"
+			continue
+		fi
 		run_xsk_test "$index"
 		if was_late "$name"; then
 			echo "# $name was late: once again"
