@@ -171,6 +171,7 @@ static uint32_t max_chunks(const struct daq_chan *chan)
 
 static int open_records(struct daq_chan *chan)
 {
+	const struct daq_hdr **headers;	/* a segment has at least a chunk */
 	struct iovec *iov;
 	uint32_t *chunks;
 	uint32_t i;
@@ -182,16 +183,18 @@ static int open_records(struct daq_chan *chan)
 	chan->free_records = calloc(chan->record_count, sizeof(*chan->free_records));
 	if (!chan->records || !chan->free_records)
 		return daq_error(-ENOMEM, "no memory for %u frames", chan->record_count);
-	chan->record_bytes = (sizeof(*iov) + sizeof(*chunks)) * chan->record_count *
-			     chan->max_chunks;
+	chan->record_bytes = (sizeof(*iov) + sizeof(*headers) + sizeof(*chunks)) *
+			     chan->record_count * chan->max_chunks;
 	chan->record_memory = daq_map(chan->record_bytes, 0);
 	if (!chan->record_memory)
 		return daq_error(-ENOMEM, "no memory for %u frames", chan->record_count);
 	iov = chan->record_memory;
-	chunks = (uint32_t *)(iov + (size_t)chan->record_count * chan->max_chunks);
+	headers = (const struct daq_hdr **)(iov + (size_t)chan->record_count * chan->max_chunks);
+	chunks = (uint32_t *)(headers + (size_t)chan->record_count * chan->max_chunks);
 	for (i = 0; i < chan->record_count; i++) {
 		chan->records[i].pieces.iov = iov + (size_t)i * chan->max_chunks;
 		chan->records[i].pieces.max = chan->max_chunks;
+		chan->records[i].headers = headers + (size_t)i * chan->max_chunks;
 		chan->records[i].chunks = chunks + (size_t)i * chan->max_chunks;
 		chan->free_records[i] = i;
 	}
@@ -287,6 +290,17 @@ unsigned int daq_chan__number(const struct daq_chan *chan)
 const struct daq_format *daq_chan__format(const struct daq_chan *chan)
 {
 	return &chan->format;
+}
+
+unsigned int daq_chan__capacity(const struct daq_chan *chan)
+{
+	return chan->pool.slots;
+}
+
+void daq_chan__memory(const struct daq_chan *chan, struct iovec *memory)
+{
+	memory->iov_base = chan->memory;
+	memory->iov_len = daq_pool__bytes(&chan->pool);
 }
 
 int daq_chan__zero_copy(const struct daq_chan *chan)

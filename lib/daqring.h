@@ -185,6 +185,17 @@ unsigned int daq_chan__number(const struct daq_chan *chan);
 /** daq_chan__format() - the format the channel was opened with */
 const struct daq_format *daq_chan__format(const struct daq_chan *chan);
 
+/** daq_chan__capacity() - frames that the channel's buffer memory has room for */
+unsigned int daq_chan__capacity(const struct daq_chan *chan);
+
+/**
+ * daq_chan__memory() - where the channel's buffer memory is
+ *
+ * For those who have to register it with somebody, such as io_uring. Of its
+ * contents only frames that are held may be touched.
+ */
+void daq_chan__memory(const struct daq_chan *chan, struct iovec *memory);
+
 /** daq_chan__zero_copy() - 1: the card itself accesses the buffers, 0: the kernel copies */
 int daq_chan__zero_copy(const struct daq_chan *chan);
 
@@ -216,6 +227,9 @@ struct daq_frame {
 	uint64_t timestamp;		/* card clock of the first sample, ns */
 	struct daq_gap gap;
 	unsigned int id;		/* the library's own */
+	/* input: the header of each segment, in order, as the card wrote it; not of ABORTED */
+	const struct daq_hdr *const *headers;
+	unsigned int segments;
 };
 
 /**

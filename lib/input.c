@@ -22,6 +22,7 @@ static void empty_record(struct daq_chan *chan, struct daq_record *record)
 	for (i = 0; i < record->chunk_count; i++)
 		daq_pool__home(&chan->pool, record->chunks[i]);
 	record->chunk_count = 0;
+	record->segment_count = 0;
 	record->pieces.count = 0;
 }
 
@@ -82,6 +83,8 @@ static int keep_packet(struct daq_chan *chan)
 	}
 	for (i = 0; i < chan->packet_count; i++)
 		record->chunks[record->chunk_count++] = chan->packet[i].addr / DAQ_CHUNK_SIZE;
+	record->headers[record->segment_count++] =
+		(const void *)(chan->memory + chan->packet[0].addr);
 	return 0;
 }
 
@@ -140,6 +143,8 @@ static void deliver(struct daq_chan *chan, struct daq_frame *frame)
 	frame->id = chan->current;
 	frame->iov = record->pieces.iov;
 	frame->iovcnt = record->pieces.count;
+	frame->headers = record->headers;
+	frame->segments = record->segment_count;
 	frame->data = frame->iovcnt == 1 ? frame->iov[0].iov_base : NULL;
 	record->held = true;
 	chan->current = chan->free_records[--chan->free_record_count];

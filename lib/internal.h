@@ -52,6 +52,8 @@ struct daq_record {
 	struct daq_pieces pieces;
 	uint32_t *chunks;
 	uint32_t chunk_count;
+	const struct daq_hdr **headers;	/* input only: one per segment */
+	uint32_t segment_count;
 	uint32_t slot;			/* output only */
 	bool held;			/* by the application */
 };
@@ -86,7 +88,7 @@ struct daq_chan {
 	uint32_t *free_records;
 	uint32_t free_record_count;
 	uint32_t max_chunks;		/* per record */
-	void *record_memory;		/* the records' pieces and chunks, prefaulted */
+	void *record_memory;		/* the records' pieces, headers and chunks, prefaulted */
 	size_t record_bytes;
 
 	/* input */

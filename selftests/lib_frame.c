@@ -413,6 +413,7 @@ static void card_init(struct card *card, const struct daq_format *format, uint32
 		chan->records[i].pieces.iov = array(chan->max_chunks, sizeof(struct iovec));
 		chan->records[i].pieces.max = chan->max_chunks;
 		chan->records[i].chunks = array(chan->max_chunks, sizeof(uint32_t));
+		chan->records[i].headers = array(chan->max_chunks, sizeof(struct daq_hdr *));
 		chan->free_records[chan->free_record_count++] = i;
 	}
 	daq_assembly__init(&chan->assembly, format);
@@ -428,6 +429,7 @@ static void card_free(struct card *card)
 	for (i = 0; i < chan->record_count; i++) {
 		free(chan->records[i].pieces.iov);
 		free(chan->records[i].chunks);
+		free(chan->records[i].headers);
 	}
 	free(chan->records);
 	free(chan->free_records);
@@ -519,6 +521,19 @@ static bool intact(const struct daq_frame *frame)
 	return offset == frame->len;
 }
 
+/* Every header is that of its segment, as it came. */
+static bool has_headers(const struct card *card, const struct daq_frame *frame)
+{
+	uint32_t segment_bytes = card->chan.format.segment_bytes;
+	uint32_t i;
+
+	for (i = 0; i < frame->segments; i++)
+		if (ntohl(frame->headers[i]->frame) != (uint32_t)frame->number ||
+		    ntohl(frame->headers[i]->segment) != i)
+			return false;
+	return frame->segments == (frame->len + segment_bytes - 1) / segment_bytes;
+}
+
 static const struct daq_format big_format = {
 	.sample_bytes = 2, .segment_bytes = 16384, .frame_bytes = 3 * 16384 + 5000,
 };
@@ -536,6 +551,7 @@ static bool test_contiguous(void)
 		CHECK(frame.data && frame.iovcnt == 1);
 		CHECK(((char *)frame.data - card.chan.memory) % DAQ_CHUNK_SIZE == 0);
 		CHECK(intact(&frame));
+		CHECK(has_headers(&card, &frame));
 		CHECK(daq_chan__release(&card.chan, &frame) == 0);
 		CHECK(daq_chan__release(&card.chan, &frame) == -EINVAL);
 	}
@@ -632,6 +648,7 @@ static bool torture(const struct daq_format *format, uint32_t slots, bool shorte
 		card_frame(&card, len, quiet || rand() % 4 ? 0 : rand());
 		while ((ret = daq_input__poll(&card.chan, &frame)) == 1) {
 			CHECK(intact(&frame));
+			CHECK(has_headers(&card, &frame));
 			lost_frames += frame.gap.frames;
 			lost_segments += frame.gap.segments;
 			delivered++;
