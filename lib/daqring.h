@@ -289,7 +289,9 @@ int daq_chan__reserve(struct daq_chan *chan, size_t len, struct daq_frame *frame
 /**
  * daq_chan__submit() - play a reserved frame
  * @frame: @frame->len may be smaller than reserved, but not 0
- * @flags: DAQ_FRAME_LAST or 0
+ * @flags: DAQ_FRAME_LAST: nothing follows. DAQ_FRAME_GAP_BEFORE: @frame->gap.frames and
+ *	   @frame->gap.samples are missing before it: the card is silent for as long as
+ *	   these samples take, and who listens sees that gap
  *
  * Return: 0 and the frame belongs to the library, or an error and it is still held.
  */

@@ -182,6 +182,8 @@ static void fill_header(struct daq_chan *chan, const struct daq_frame *frame, ui
 	hdr->version = DAQ_HDR_VERSION;
 	if (segment == 0)
 		hdr->flags |= DAQ_HDR_F_SOF;
+	if (segment == 0 && (flags & DAQ_FRAME_GAP_BEFORE))
+		hdr->flags |= DAQ_HDR_F_OVERRUN;
 	if (payload_len == rest)
 		hdr->flags |= DAQ_HDR_F_EOF;
 	if (payload_len == rest && (flags & DAQ_FRAME_LAST))
@@ -192,7 +194,7 @@ static void fill_header(struct daq_chan *chan, const struct daq_frame *frame, ui
 	hdr->offset = htonl(offset);
 	hdr->payload_len = htonl(payload_len);
 	hdr->frame_len = htonl(frame->len);
-	/* the card counts and stamps what it plays; this is for whoever looks at the packets */
+	/* those who hear it count for themselves: of these numbers only a jump matters */
 	hdr->sample = htobe64(chan->next_sample + offset / chan->format.sample_bytes);
 }
 
@@ -257,6 +259,10 @@ int daq_chan__submit(struct daq_chan *chan, struct daq_frame *frame, unsigned in
 	if (!frame->len || frame->len > chan->format.frame_bytes)
 		return daq_error(-EINVAL, "a frame of %zu bytes cannot be played, 1 to %u can",
 				 frame->len, chan->format.frame_bytes);
+	if (flags & DAQ_FRAME_GAP_BEFORE) {
+		chan->next_frame += frame->gap.frames;
+		chan->next_sample += frame->gap.samples;
+	}
 	xsk_ring_prod__submit(&chan->tx, send_frame(chan, frame, record->slot, flags));
 	chan->next_frame++;
 	chan->next_sample += frame->len / chan->format.sample_bytes;

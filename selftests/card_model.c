@@ -339,6 +339,64 @@ static void test_loopback(void)
 	ktap_eq(host.outside, 0, "loop: no access outside the host's memory");
 }
 
+/* A frame of 1000 samples, numbered by its player, is put behind what waits. */
+static void send_numbered(u32 frame, u64 sample, u8 flags)
+{
+	struct daq_hdr *hdr = (void *)memory_at(TX_DATA, sizeof(*hdr));
+
+	make_segment(2000, DAQ_HDR_F_SOF | DAQ_HDR_F_EOF | flags);
+	hdr->frame = htobe32(frame);
+	hdr->sample = htobe64(sample);
+	send_desc(2, TX_DATA, 2064, DAQ_TX_F_EOP);
+}
+
+static bool came_as(u32 n, u32 frame, u64 sample)
+{
+	struct daq_hdr hdr = header(1, n);
+
+	return be32_to_cpu(hdr.frame) == frame && be64toh(hdr.sample) == sample &&
+	       !(hdr.flags & DAQ_HDR_F_OVERRUN) && !hdr.dropped;
+}
+
+/* What is missing in what is played is missing in what comes in, and takes its time. */
+static void test_played_gap(void)
+{
+	start_loop();
+	send_numbered(500, 70000, DAQ_HDR_F_OVERRUN);
+	run(2 * NSEC_PER_MSEC);
+	ktap_ok(came_as(0, 0, 0), "gap: none before the first frame, whatever its number");
+	send_numbered(600, 90000, 0);
+	run(2 * NSEC_PER_MSEC);
+	ktap_ok(came_as(1, 1, 1000), "gap: none that no flag tells of");
+
+	send_numbered(603, 94000, DAQ_HDR_F_OVERRUN);
+	run(0);
+	ktap_eq(reported(1), 2, "gap: takes its time");
+	run(2 * NSEC_PER_MSEC - 1000);
+	ktap_eq(reported(1), 2, "gap: to the end");
+	run(2000);
+	ktap_eq(reported(1), 3, "gap: then the next frame comes");
+	ktap_ok(came_as(2, 4, 5000), "gap: of 2 frames and 3000 samples");
+	run(NSEC_PER_MSEC);
+	send_numbered(604, 95000, DAQ_HDR_F_OVERRUN);
+	run(2000);
+	ktap_ok(came_as(3, 5, 6000), "gap: of nothing is none");
+	run(2 * NSEC_PER_MSEC);
+	send_numbered(3, 3000, DAQ_HDR_F_OVERRUN);
+	run(2000);
+	ktap_ok(came_as(4, 6, 7000), "gap: none where another player begins");
+	run(2 * NSEC_PER_MSEC);
+	send_numbered(9, ~0ull / 2, DAQ_HDR_F_OVERRUN);
+	run(NSEC_PER_SEC);
+	ktap_eq(reported(1), 5, "gap: of absurd length makes the output wait");
+	set_queue(2, DAQ_QUEUE_CTRL, 0);
+	start_queue(2);
+	send_numbered(0, 0, 0);
+	run(2000);
+	ktap_ok(came_as(5, 7, 8000), "gap: an output that is started anew does not");
+	ktap_eq(counter(2, DAQ_CHAN_TX_BAD), 0, "gap: is nothing bad");
+}
+
 /* A wire from output 2 to input 1: what goes out comes in, at its own pace. */
 static void test_cable(void)
 {
@@ -1001,6 +1059,7 @@ int main(int argc, char **argv)
 	test_interrupts();
 	test_rate();
 	test_loopback();
+	test_played_gap();
 	test_cable();
 	test_notice();
 	test_hostile_output();

@@ -903,11 +903,44 @@ static bool daq_segment_ok(const struct daq_hdr *hdr, u32 len)
 	       be32_to_cpu(hdr->payload_len) == len - DAQ_HDR_LEN;
 }
 
+/* What is missing before a segment that was played. */
+struct daq_played_gap {
+	u32 frames;
+	u64 samples;
+};
+
+/* A flag of its own, since every player begins to count anew. */
+static struct daq_played_gap daq_gap_before(const struct daq_model_trail *trail,
+					    const struct daq_hdr *hdr)
+{
+	const u8 both = DAQ_HDR_F_SOF | DAQ_HDR_F_OVERRUN;
+	struct daq_played_gap gap = {
+		.frames = be32_to_cpu(hdr->frame) - trail->frame,
+		.samples = be64_to_cpu(hdr->sample) - trail->sample,
+	};
+
+	if (!trail->known || (hdr->flags & both) != both ||
+	    (s32)gap.frames < 0 || (s64)gap.samples < 0)
+		return (struct daq_played_gap){};
+	return gap;
+}
+
+static void daq_follow_trail(struct daq_model_trail *trail,
+			     const struct daq_hdr *hdr, u32 sample_bytes)
+{
+	trail->known = true;
+	trail->frame = be32_to_cpu(hdr->frame) +
+		       !!(hdr->flags & DAQ_HDR_F_EOF);
+	trail->sample = be64_to_cpu(hdr->sample) +
+			be32_to_cpu(hdr->payload_len) / sample_bytes;
+}
+
 /* A segment comes in with the input's own numbers and clock. */
 static void daq_receive_segment(struct daq_model *m, struct daq_model_chan *ch,
 				const struct daq_hdr *hdr,
 				struct daq_feed *feed, u64 now)
 {
+	struct daq_played_gap gap = daq_gap_before(&ch->heard, hdr);
 	struct daq_model_segment seg = {
 		.time = now,
 		.overruns = ch->fifo_overrun,
@@ -920,6 +953,9 @@ static void daq_receive_segment(struct daq_model *m, struct daq_model_chan *ch,
 		ch->next.segment = 0;
 		ch->next.offset = 0;
 	}
+	ch->next.frame += gap.frames;
+	ch->next.sample += gap.samples;
+	daq_follow_trail(&ch->heard, hdr, ch->sample_bytes);
 	if (!ch->next.offset)
 		seg.flags |= DAQ_HDR_F_SOF;
 	seg.place = ch->next;
@@ -1122,10 +1158,15 @@ struct daq_output {
 	u32 bufs;
 	u32 len;
 	u64 launch;	/* not before, ns */
+	u64 silence;	/* samples that are missing before it */
 	u64 samples;	/* that it plays for; a foreign packet takes no time */
 	bool segment;
 	bool last;	/* nothing is to follow it */
+	struct daq_model_trail trail;	/* behind it */
 };
+
+/* A longer gap takes no more time than that, samples. */
+#define DAQ_SILENCE_MAX	BIT_ULL(34)
 
 /* Return: whether the card can play it. */
 static bool daq_check_output(struct daq_model *m, struct daq_model_chan *ch,
@@ -1159,6 +1200,8 @@ static bool daq_check_output(struct daq_model *m, struct daq_model_chan *ch,
 	if (!daq_segment_ok(&hdr, out->len))
 		return false;
 	out->samples = (out->len - DAQ_HDR_LEN) / ch->sample_bytes;
+	out->silence = daq_gap_before(&ch->said, &hdr).samples;
+	daq_follow_trail(&out->trail, &hdr, ch->sample_bytes);
 	return true;
 }
 
@@ -1205,6 +1248,17 @@ static void daq_output_done(struct daq_model *m, struct daq_model_chan *ch,
 		daq_report_tx(m, q);
 }
 
+/* What is missing before a packet takes its time, too. */
+static void daq_be_silent(struct daq_model_chan *ch, struct daq_model_queue *q,
+			  const struct daq_output *out)
+{
+	if (q->tx_silent)
+		return;
+	daq_advance(&q->tx_due, &q->tx_due_frac,
+		    min(out->silence, DAQ_SILENCE_MAX), ch->rate);
+	q->tx_silent = true;
+}
+
 /* Return: when the output is to be looked at again, ns. */
 static u64 daq_step_output(struct daq_model *m, struct daq_model_chan *ch,
 			   u64 now)
@@ -1223,6 +1277,8 @@ static u64 daq_step_output(struct daq_model *m, struct daq_model_chan *ch,
 	/* Its memory may have been refused. */
 	if (!daq_queue_on(q, DAQ_QUEUE_CTRL_TX))
 		return U64_MAX;
+	if (out.silence)
+		daq_be_silent(ch, q, &out);
 	if (now > q->tx_due && (q->tx_idle || now - q->tx_due > DAQ_MAX_LAG))
 		q->tx_due = now;
 	q->tx_idle = false;
@@ -1248,10 +1304,13 @@ static u64 daq_step_output(struct daq_model *m, struct daq_model_chan *ch,
 					 out.segment);
 		if (le32_to_cpu(out.feed.desc[0].flags) & DAQ_TX_F_STAMP)
 			daq_write_stamp(m, q, now);
-		ch->out_sample += out.samples;
-		if (out.segment)
+		ch->out_sample += out.silence + out.samples;
+		if (out.segment) {
 			ch->out_more = !out.last;
+			ch->said = out.trail;
+		}
 	}
+	q->tx_silent = false;
 	daq_advance(&q->tx_due, &q->tx_due_frac, out.samples, ch->rate);
 	daq_output_done(m, ch, q, out.bufs);
 	return q->tx_due;
@@ -1566,6 +1625,7 @@ static void daq_write_queue_ctrl(struct daq_model *m, struct daq_model_queue *q,
 		q->tx_reported = 0;
 		q->tx_unreported = 0;
 		q->tx_idle = true;
+		q->tx_silent = false;
 		q->tx_due = 0;
 	}
 	if (on) {
@@ -1593,6 +1653,8 @@ static void daq_write_chan_ctrl(struct daq_model *m, struct daq_model_chan *ch,
 		ch->next.segment = 0;
 		ch->next.offset = 0;
 		ch->out_more = false;
+		ch->heard.known = false;
+		ch->said.known = false;
 	}
 	if (~val & ch->ctrl & DAQ_CHAN_CTRL_ENABLE) {
 		if (!(m->caps & DAQ_CAP_AUTO) && daq_has_fifo(ch))

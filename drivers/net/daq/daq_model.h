@@ -119,6 +119,18 @@ struct daq_model_place {
 };
 
 /**
+ * struct daq_model_trail - what follows the segment that was played last
+ * @known: there was one
+ * @frame: number in the next header if nothing is missing
+ * @sample: likewise
+ */
+struct daq_model_trail {
+	bool known;
+	u32 frame;
+	u64 sample;
+};
+
+/**
  * struct daq_model_segment - all that the header of a segment tells
  * @place: where it belongs
  * @time: of its first sample, by the counter, ns
@@ -169,9 +181,11 @@ struct daq_model_chan {
 	bool ended;	/* and the last segment of all was among them */
 	bool starved;	/* what is connected has nothing now */
 	u64 active;	/* when there last was a segment, ns */
+	struct daq_model_trail heard;	/* from an output or a cable */
 
 	u64 out_sample;	/* samples played */
 	bool out_more;	/* what was played is to be continued */
+	struct daq_model_trail said;	/* that was played */
 
 	/* of a card that is kicked */
 	struct daq_model_fifo fifo;
@@ -205,6 +219,7 @@ struct daq_model_queue {
 	u32 tx_reported;	/* descriptors reported */
 	u32 tx_unreported;	/* packets played since then */
 	bool tx_idle;		/* there was nothing to play */
+	bool tx_silent;		/* the gap before the next packet is in tx_due */
 	u64 tx_due;		/* when the next packet starts, ns */
 	u64 tx_due_frac;	/* the rest of it, in units of 1/rate ns */
 };
