@@ -24,7 +24,7 @@ set -uo pipefail
 here=$(cd "$(dirname "$0")" && pwd -P)
 cd "$here/.." || exit
 
-host_tests=(card_model card_modes card_doc card_outside card_bus card_fuzz lib_frame)
+host_tests=(card_model card_modes card_doc card_outside card_bus card_fuzz lib_frame lib_record)
 # By themselves, since some count what the kernel does.
 # modes: chunks that cross pages, which bounce buffers do not.
 plain_tests=(link.sh format.sh xdp ptp.sh cable.sh tap.sh modes steady.sh lifetime.sh cycles personality.sh)
