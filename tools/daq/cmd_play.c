@@ -1,20 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
-#include "daq.h"
+#include "recording.h"
 
 static const char help[] =
 	"Usage: daq play IFNAME CHANNEL=FILE ... [OPTIONS]\n"
 	"\n"
-	"Plays files on output channels at the channel's rate, cut into frames of its\n"
-	"format, and ends when the card has taken everything. What remains at the end\n"
-	"of a file becomes a shorter frame; the last one is marked as the last.\n"
+	"Plays recordings on output channels, frame by frame and with their gaps, and ends\n"
+	"when the card has taken everything. Files may be of any format of daq capture;\n"
+	"FILE:N is channel N of a pcapng file with several. Other files, without an index,\n"
+	"are cut into frames of the channel's format; what remains at the end becomes a\n"
+	"shorter frame. The last one is marked as the last.\n"
 	"\n"
 	"  -l, --loop N        play every file N times\n"
+	"  -r, --rate HZ       samples per second: sets the channel's rate, as daq set does\n"
+	"  -r, --rate original the rate of the recording\n"
+	"      --fps RATE      frames per second, instead\n"
 	"  -b, --buffer SIZE   memory per channel; default 4 frames, at least 4M\n"
 	"      --copy          do not use zero copy\n"
 	"      --zero-copy     fail rather than copy\n"
@@ -23,9 +25,10 @@ static const char help[] =
 	"\n"
 	"Examples:\n"
 	"  daq play daq0 3=waveform.raw --loop 10\n"
+	"  daq play daq0 0=run7.pcapng:4 1=adc.sigmf --rate original\n"
 	"  daq set daq0 --channel 2 --source loopback:3   # to hear it on input 2\n";
 
-enum { OPT_COPY = 256, OPT_ZERO_COPY };
+enum { OPT_COPY = 256, OPT_ZERO_COPY, OPT_FPS };
 
 /* What a channel may play before the next one has its turn. */
 #define TURN_BYTES	(4 << 20)
@@ -37,16 +40,19 @@ struct stream {
 	struct daq_chan *chan;
 	unsigned int channel;
 	const char *file;
-	int fd;
-	off_t size;
-	off_t position;
+	struct recording *recording;
+	struct daq_frame next;	/* to play, without its data */
 	uint64_t rounds;	/* still to play, this one included */
+	uint64_t gaps;		/* reproduced */
 	uint64_t underruns;	/* of the card before */
 };
 
 struct play {
 	const char *ifname;
 	uint64_t loop;
+	uint64_t rate;		/* 0: that of the channel */
+	double fps;		/* likewise */
+	bool original;		/* that of the recording */
 	uint64_t buffer;
 	enum daq_mode mode;
 	bool json;
@@ -57,32 +63,104 @@ struct play {
 	unsigned int count;
 };
 
-static int open_file(struct stream *stream)
+/* The rate that a channel is to have: as the user says, else as it is. */
+static uint64_t wanted_rate(const struct play *play, const struct recording_info *info,
+			    const struct daq_format *format)
 {
-	struct stat stat;
+	if (play->original)
+		return info->described ? info->format.rate : format->rate;
+	if (play->fps)
+		return play->fps * info->format.frame_bytes / info->format.sample_bytes + 0.5;
+	return play->rate ? play->rate : format->rate;
+}
 
-	stream->fd = open(stream->file, O_RDONLY | O_CLOEXEC);
-	if (stream->fd < 0 || fstat(stream->fd, &stat) < 0)
-		return failure("cannot open %s: %s", stream->file, strerror(errno));
-	if (!S_ISREG(stat.st_mode))
-		return failure("%s is not a regular file", stream->file);
-	stream->size = stat.st_size;
+/* Like `daq set`, and before the channel is opened. */
+static int set_rate(const struct play *play, const struct stream *stream,
+		    struct daq_format *format)
+{
+	const struct recording_info *info = recording_info(stream->recording);
+	uint64_t rate = wanted_rate(play, info, format);
+
+	if (rate == 0)
+		return failure("channel %u of %s has rate 0: daq play --rate HZ", stream->channel,
+			       play->ifname);
+	if (info->described && info->format.rate && rate != info->format.rate && !play->quiet)
+		fprintf(stderr, "%s was recorded at %" PRIu64 " samples/s and is played at %" PRIu64
+			", as if time went %.3g times as fast\n", stream->file, info->format.rate,
+			rate, (double)rate / info->format.rate);
+	if (rate == format->rate)
+		return EXIT_OK;
+	format->rate = rate;
+	if (daq_card__set_format(play->card, stream->channel, format, DAQ_FORMAT_RATE) < 0)
+		return library_failure();
 	return EXIT_OK;
 }
 
-static int check_fit(const struct play *play, const struct stream *stream)
+/* Frames that are recorded can be played as they are, or not at all. */
+static int check_described(const struct play *play, const struct stream *stream,
+			   const struct daq_format *format)
 {
-	const struct daq_format *format = daq_chan__format(stream->chan);
+	const struct daq_format *recorded = &recording_info(stream->recording)->format;
 
-	if (stream->size == 0)
-		return failure("%s is empty", stream->file);
-	if (stream->size < format->frame_bytes)
-		return failure("%s has %jd bytes, less than one frame of %u: daq set %s --channel %u --frame %jd",
-			       stream->file, (intmax_t)stream->size, format->frame_bytes,
-			       play->ifname, stream->channel, (intmax_t)stream->size);
-	if (format->rate == 0)
-		return failure("channel %u of %s has rate 0: daq set %s --channel %u --rate HZ",
-			       stream->channel, play->ifname, play->ifname, stream->channel);
+	if (recorded->sample_bytes == format->sample_bytes &&
+	    recorded->frame_bytes <= format->frame_bytes)
+		return EXIT_OK;
+	return failure("%s has frames of %u bytes in samples of %u, channel %u plays %u in %u: daq set %s --channel %u --frame %u --sample-bytes %u",
+		       stream->file, recorded->frame_bytes, recorded->sample_bytes,
+		       stream->channel, format->frame_bytes, format->sample_bytes, play->ifname,
+		       stream->channel, recorded->frame_bytes, recorded->sample_bytes);
+}
+
+static int check_fit(const struct play *play, const struct stream *stream,
+		     const struct daq_format *format)
+{
+	const struct recording_info *info = recording_info(stream->recording);
+
+	if (info->described)
+		return check_described(play, stream, format);
+	if (info->bytes < format->frame_bytes)
+		return failure("%s has %" PRIu64 " bytes, less than one frame of %u: daq set %s --channel %u --frame %" PRIu64,
+			       stream->file, info->bytes, format->frame_bytes, play->ifname,
+			       stream->channel, info->bytes);
+	return EXIT_OK;
+}
+
+/* Goes on to the next frame that has data; @rounds is 0 when there is none. */
+static int advance(struct stream *stream)
+{
+	struct daq_gap gap = { 0 };
+	int ret;
+
+	for (;;) {
+		ret = recording_next(stream->recording, &stream->next);
+		if (ret < 0)
+			return EXIT_FAILED;
+		if (!ret) {
+			if (!--stream->rounds)
+				return EXIT_OK;
+			recording_rewind(stream->recording);
+			memset(&gap, 0, sizeof(gap));
+			continue;
+		}
+		/* one without data tells of a loss only: it is part of the next one's gap */
+		gap.frames += stream->next.gap.frames;
+		gap.samples += stream->next.gap.samples;
+		if (stream->next.len)
+			break;
+	}
+	stream->next.gap = gap;
+	return EXIT_OK;
+}
+
+static int begin(struct stream *stream, uint64_t loop)
+{
+	/* what holds nothing is found out in one round */
+	stream->rounds = 1;
+	if (advance(stream))
+		return EXIT_FAILED;
+	if (!stream->rounds)
+		return failure("%s has no whole frame", stream->file);
+	stream->rounds = loop;
 	return EXIT_OK;
 }
 
@@ -94,63 +172,48 @@ static int open_stream(struct play *play, struct stream *stream)
 		.mode = play->mode,
 		.buffer_bytes = play->buffer,
 	};
-	int ret = open_file(stream);
+	struct daq_format format;
+	int ret;
 
+	if (daq_card__format(play->card, stream->channel, &format) < 0)
+		return library_failure();
+	ret = recording_open(&stream->recording, stream->file, stream->channel, &format);
+	if (!ret)
+		ret = check_fit(play, stream, &format);
+	if (!ret)
+		ret = begin(stream, play->loop);
+	if (!ret)
+		ret = set_rate(play, stream, &format);
 	if (ret)
 		return ret;
 	if (daq_chan__open(play->card, stream->channel, &opts, &stream->chan) < 0)
 		return library_failure();
-	stream->rounds = play->loop;
 	stream->underruns = daq_chan__format(stream->chan)->underruns;
-	return check_fit(play, stream);
-}
-
-static int read_frame(struct stream *stream, struct daq_frame *frame)
-{
-	size_t done = 0;
-	ssize_t n;
-
-	while (done < frame->len) {
-		n = pread(stream->fd, (char *)frame->data + done, frame->len - done,
-			  stream->position + done);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return failure("cannot read %s: %s", stream->file, strerror(errno));
-		if (n == 0)
-			return failure("%s has become shorter", stream->file);
-		done += n;
-	}
 	return EXIT_OK;
 }
 
 /* Plays the file's next frame when there is room: 1: did, 0: no room, or an error. */
 static int play_frame(struct stream *stream, int timeout_ms)
 {
-	size_t len = daq_chan__format(stream->chan)->frame_bytes;
 	struct daq_frame frame;
-	bool last;
+	unsigned int flags;
 	int ret;
 
-	if (stream->size - stream->position < (off_t)len)
-		len = stream->size - stream->position;
-	ret = daq_chan__reserve(stream->chan, len, &frame, timeout_ms);
+	ret = daq_chan__reserve(stream->chan, stream->next.len, &frame, timeout_ms);
 	if (ret == 0 || ret == -EINTR)
 		return 0;
 	if (ret < 0) {
 		library_failure();
 		return ret;
 	}
-	if (read_frame(stream, &frame))
+	frame.gap = stream->next.gap;
+	flags = frame.gap.frames ? DAQ_FRAME_GAP_BEFORE : 0;
+	stream->gaps += frame.gap.frames > 0;
+	if (recording_read(stream->recording, frame.data) || advance(stream))
 		return -EIO;
-
-	stream->position += len;
-	if (stream->position == stream->size) {
-		stream->position = 0;
-		stream->rounds--;
-	}
-	last = !stream->rounds;
-	ret = daq_chan__submit(stream->chan, &frame, last ? DAQ_FRAME_LAST : 0);
+	if (!stream->rounds)
+		flags |= DAQ_FRAME_LAST;
+	ret = daq_chan__submit(stream->chan, &frame, flags);
 	if (ret < 0) {
 		library_failure();
 		return ret;
@@ -164,7 +227,7 @@ static int play_frame(struct stream *stream, int timeout_ms)
  */
 static int play_turn(struct stream *stream)
 {
-	off_t room = TURN_BYTES;
+	int64_t room = TURN_BYTES;
 	int ret, played = 0;
 
 	while (stream->rounds && room > 0) {
@@ -269,14 +332,15 @@ static void print_summary(const struct play *play, double seconds)
 	struct daq_chan_stats stats;
 	unsigned int i;
 
-	printf("%3s %10s %14s %9s %9s %9s\n", "CH", "FRAMES", "BYTES", "MB/S", "ZERO-COPY",
-	       "UNDERRUNS");
+	printf("%3s %10s %14s %9s %9s %9s %9s\n", "CH", "FRAMES", "BYTES", "MB/S", "GAPS",
+	       "ZERO-COPY", "UNDERRUNS");
 	for (i = 0; i < play->count; i++) {
 		const struct stream *stream = &play->streams[i];
 
 		daq_chan__stats(stream->chan, &stats, sizeof(stats));
-		printf("%3u %10" PRIu64 " %14" PRIu64 " %9.1f %9s %9" PRIu64 "\n", stream->channel,
-		       stats.frames, stats.bytes, stats.bytes / seconds / 1e6,
+		printf("%3u %10" PRIu64 " %14" PRIu64 " %9.1f %9" PRIu64 " %9s %9" PRIu64 "\n",
+		       stream->channel, stats.frames, stats.bytes, stats.bytes / seconds / 1e6,
+		       stream->gaps,
 		       daq_chan__zero_copy(stream->chan) ? "yes" : "no",
 		       count_underruns(play, stream));
 	}
@@ -298,10 +362,11 @@ static void json_summary(const struct play *play, double seconds)
 		json_string(stdout, stream->file);
 		printf(", \"zero_copy\": %s, \"frames\": %" PRIu64 ", \"segments\": %" PRIu64
 		       ", \"bytes\": %" PRIu64 ", \"tx_invalid_descs\": %" PRIu64
-		       ", \"underruns\": %" PRIu64 ", \"wakeups\": %" PRIu64 "}%s\n",
+		       ", \"gaps\": %" PRIu64 ", \"underruns\": %" PRIu64
+		       ", \"wakeups\": %" PRIu64 "}%s\n",
 		       daq_chan__zero_copy(stream->chan) ? "true" : "false", stats.frames,
 		       stats.segments, stats.bytes, stats.tx_invalid_descs,
-		       count_underruns(play, stream), stats.wakeups,
+		       stream->gaps, count_underruns(play, stream), stats.wakeups,
 		       i + 1 < play->count ? "," : "");
 	}
 	puts("  ]\n}");
@@ -329,8 +394,7 @@ static int run(struct play *play)
 	}
 	daq_card__close(play->card);
 	for (i = 0; i < play->count; i++)
-		if (play->streams[i].fd >= 0)
-			close(play->streams[i].fd);
+		recording_close(play->streams[i].recording);
 	return ret;
 }
 
@@ -345,7 +409,6 @@ static bool add_file(struct play *play, const char *argument)
 	for (i = 0; i < play->count; i++)
 		if (play->streams[i].channel == stream->channel)
 			return false;
-	stream->fd = -1;
 	play->count++;
 	return true;
 }
@@ -355,6 +418,11 @@ static bool take_option(struct play *play, int option, const char *text)
 	switch (option) {
 	case 'l':
 		return parse_count(text, &play->loop) && play->loop > 0;
+	case 'r':
+		play->original = strcmp(text, "original") == 0;
+		return play->original || (parse_count(text, &play->rate) && play->rate > 0);
+	case OPT_FPS:
+		return parse_seconds(text, &play->fps);
 	case 'b':
 		return parse_size(text, &play->buffer) && play->buffer > 0;
 	case 'j':
@@ -376,6 +444,8 @@ int cmd_play(int argc, char **argv)
 {
 	static const struct option options[] = {
 		{ "loop", required_argument, NULL, 'l' },
+		{ "rate", required_argument, NULL, 'r' },
+		{ "fps", required_argument, NULL, OPT_FPS },
 		{ "buffer", required_argument, NULL, 'b' },
 		{ "copy", no_argument, NULL, OPT_COPY },
 		{ "zero-copy", no_argument, NULL, OPT_ZERO_COPY },
@@ -387,7 +457,7 @@ int cmd_play(int argc, char **argv)
 	struct play play = { .loop = 1 };
 	int option;
 
-	while ((option = getopt_long(argc, argv, "l:b:jqh", options, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, "l:r:b:jqh", options, NULL)) != -1) {
 		if (option == 'h') {
 			fputs(help, stdout);
 			return EXIT_OK;
@@ -399,6 +469,8 @@ int cmd_play(int argc, char **argv)
 	}
 	if (optind == argc)
 		return usage_error("play", "name an interface");
+	if (play.fps && (play.rate || play.original))
+		return usage_error("play", "either --rate or --fps");
 	play.ifname = argv[optind++];
 	if (optind == argc)
 		return usage_error("play", "name what to play: CHANNEL=FILE");
