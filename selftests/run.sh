@@ -27,7 +27,7 @@ cd "$here/.." || exit
 host_tests=(card_model card_modes card_doc card_outside card_bus card_fuzz lib_frame lib_record)
 # By themselves, since some count what the kernel does.
 # modes: chunks that cross pages, which bounce buffers do not.
-plain_tests=(link.sh format.sh xdp ptp.sh cable.sh tap.sh modes steady.sh lifetime.sh cycles personality.sh)
+plain_tests=(link.sh format.sh formats.sh xdp ptp.sh cable.sh tap.sh modes steady.sh lifetime.sh cycles personality.sh)
 # All DMA through bounce buffers: what is not synchronised is not seen.
 bounce_tests=(capture conserve xsk_bare metadata steer record.sh output forward classic abuse)
 # The same, and by itself for the time that it takes.

@@ -10,9 +10,10 @@ _daq() {
 		[set]="--channel --source --sample-bytes --segment --frame --line --rate --fps --output-low --help"
 		[card]="--personality --help"
 		[cable]="--help"
-		[capture]="--output --channel --frames --duration --until-last --buffer --copy
-			--zero-copy --allow-loss --json --quiet --help"
-		[play]="--loop --buffer --copy --zero-copy --json --quiet --help"
+		[capture]="--output --format --channel --frames --size --duration --until-last
+			--buffer --datatype --no-direct --copy --zero-copy --allow-loss --json
+			--quiet --help"
+		[play]="--loop --rate --fps --buffer --copy --zero-copy --json --quiet --help"
 	)
 
 	if ((cword == 1)); then
@@ -29,7 +30,16 @@ _daq() {
 		return
 		;;
 	--output | -o)
-		_filedir -d
+		_filedir
+		return
+		;;
+	--format | -f)
+		mapfile -t COMPREPLY < <(compgen -W "raw sigmf pcapng" -- "$cur")
+		return
+		;;
+	--rate | -r)
+		[[ ${words[1]} == play ]] &&
+			mapfile -t COMPREPLY < <(compgen -W "original" -- "$cur")
 		return
 		;;
 	--json)
