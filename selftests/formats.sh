@@ -103,7 +103,7 @@ test_buffered() {
 	output=$(daq capture daqt0 0="$dir/a.raw" -n 20 --json "$dir/json" 2>&1)
 	result $? "buffered: recorded where there is no direct I/O"
 	matches "buffered: the summary says so" "$output" \
-		"*a.raw: 0 bytes straight to the disk, 1638400 through the page cache: *"
+		"*a.raw: 0 bytes straight to the disk, 1638400 copied by the kernel: *"
 	copied=$(steady copied_bytes)
 	bytes=$(($(steady frames) * frame))
 	equal "buffered: copied once" "$copied" "$bytes"

@@ -276,6 +276,8 @@ int capture_receive(struct capture *capture)
 	progress_end(&progress);
 	if (capture->steady.time)
 		measure(capture, &capture->end);
+	if (capture->disk && disk_drain(capture->disk) && !ret)
+		ret = -EIO;
 	if (!ret)
 		return EXIT_OK;
 	/* files report their own */

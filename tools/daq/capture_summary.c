@@ -38,7 +38,7 @@ static void print_steady(const struct capture *capture, FILE *out)
 static void print_file(const struct sink *sink, FILE *out)
 {
 	fprintf(out, "%s: %" PRIu64 " bytes straight to the disk, %" PRIu64
-		" through the page cache", sink->name, sink->direct_bytes, sink->buffered_bytes);
+		" copied by the kernel", sink->name, sink->direct_bytes, sink->buffered_bytes);
 	if (sink->why_not)
 		fprintf(out, ": %s", sink->why_not);
 	else if (sink->buffered_bytes)
