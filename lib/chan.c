@@ -62,15 +62,12 @@ static int open_watch(struct daq_chan *chan)
 
 	chan->link_watch.chan = chan;
 	chan->socket_watch.chan = chan;
-	chan->link_fd = daq_link__open(chan->card);
-	if (chan->link_fd < 0)
-		return chan->link_fd;
 	chan->epfd = epoll_create1(EPOLL_CLOEXEC);
 	if (chan->epfd < 0)
 		return daq_error(-errno, "cannot create an epoll descriptor: %m");
 	err = daq_chan__watch(chan, chan->epfd);
 	/* what happened before the watch began */
-	return err ? err : daq_link__state(chan->card);
+	return err ? err : daq_link__state(chan);
 }
 
 int daq_wait(int epfd, int timeout_ms)
@@ -205,7 +202,7 @@ static int open_records(struct daq_chan *chan)
 static int open_direction(struct daq_chan *chan, bool stopped)
 {
 	if (chan->direction == DAQ_OUTPUT)
-		return daq_link__mac(chan->card, chan->mac);
+		return daq_link__mac(chan, chan->mac);
 	daq_input__open(chan);
 	return stopped ? 0 : daq_chan__start(chan);
 }
@@ -219,7 +216,9 @@ static int open_chan(struct daq_chan *chan, const struct daq_chan_opts *opts)
 	if (!err)
 		err = check_queue(chan);
 	if (!err)
-		err = daq_link__state(chan->card);
+		err = daq_link__open(chan);
+	if (!err)
+		err = daq_link__state(chan);
 	if (!err)
 		err = open_pool(chan, opts->buffer_bytes);
 	if (!err)

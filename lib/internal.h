@@ -126,9 +126,9 @@ int daq_steering__add(struct daq_chan *chan);
 void daq_steering__stats(struct daq_chan *chan, struct daq_chan_stats *stats);
 
 /* link.c */
-int daq_link__open(const struct daq_card *card);
-int daq_link__state(const struct daq_card *card);
-int daq_link__mac(const struct daq_card *card, uint8_t mac[6]);
+int daq_link__open(struct daq_chan *chan);
+int daq_link__state(const struct daq_chan *chan);
+int daq_link__mac(const struct daq_chan *chan, uint8_t mac[6]);
 /* Reads what the watch has to tell; returns the state as daq_link__state(). */
 int daq_link__update(struct daq_chan *chan);
 

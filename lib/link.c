@@ -16,8 +16,9 @@
 
 #define REMOVAL_MS 500
 
-int daq_link__open(const struct daq_card *card)
+int daq_link__open(struct daq_chan *chan)
 {
+	const struct daq_card *card = chan->card;
 	struct sockaddr_nl addr = { .nl_family = AF_NETLINK, .nl_groups = RTMGRP_LINK };
 	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
 	int err;
@@ -29,29 +30,28 @@ int daq_link__open(const struct daq_card *card)
 		close(fd);
 		return err;
 	}
-	return fd;
+	chan->link_fd = fd;
+	return 0;
 }
 
 /* By index, since the interface may have been renamed or its name reused. */
-static int interface_ioctl(const struct daq_card *card, unsigned long what, struct ifreq *ifr)
+static int interface_ioctl(const struct daq_chan *chan, unsigned long what, struct ifreq *ifr)
 {
-	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	int err = 0;
+	const struct daq_card *card = chan->card;
 
-	if (fd < 0)
-		return daq_error(-errno, "%s: cannot open a socket: %m", card->ifname);
 	memset(ifr, 0, sizeof(*ifr));
 	ifr->ifr_ifindex = card->ifindex;
-	if (ioctl(fd, SIOCGIFNAME, ifr) < 0 || ioctl(fd, what, ifr) < 0)
-		err = daq_error(-errno, "card %s was removed", card->ifname);
-	close(fd);
-	return err;
+	/* any socket will do, and this one is in the interface's network namespace */
+	if (ioctl(chan->link_fd, SIOCGIFNAME, ifr) < 0 || ioctl(chan->link_fd, what, ifr) < 0)
+		return daq_error(-errno, "card %s was removed", card->ifname);
+	return 0;
 }
 
-int daq_link__state(const struct daq_card *card)
+int daq_link__state(const struct daq_chan *chan)
 {
+	const struct daq_card *card = chan->card;
 	struct ifreq ifr;
-	int err = interface_ioctl(card, SIOCGIFFLAGS, &ifr);
+	int err = interface_ioctl(chan, SIOCGIFFLAGS, &ifr);
 
 	if (err)
 		return err;
@@ -61,10 +61,10 @@ int daq_link__state(const struct daq_card *card)
 	return 0;
 }
 
-int daq_link__mac(const struct daq_card *card, uint8_t mac[6])
+int daq_link__mac(const struct daq_chan *chan, uint8_t mac[6])
 {
 	struct ifreq ifr;
-	int err = interface_ioctl(card, SIOCGIFHWADDR, &ifr);
+	int err = interface_ioctl(chan, SIOCGIFHWADDR, &ifr);
 
 	if (!err)
 		memcpy(mac, ifr.ifr_hwaddr.sa_data, 6);
@@ -101,12 +101,12 @@ int daq_link__update(struct daq_chan *chan)
 	int before = chan->link_error;
 
 	drain(chan);
-	chan->link_error = daq_link__state(chan->card);
+	chan->link_error = daq_link__state(chan);
 	if (chan->link_error != -ENETDOWN) {
 		atomic_store(&chan->card->down_since, 0);
 	} else if (!before && poll(&pollfd, 1, removal_wait(chan->card)) > 0) {
 		drain(chan);
-		chan->link_error = daq_link__state(chan->card);
+		chan->link_error = daq_link__state(chan);
 	}
 	return chan->link_error;
 }
