@@ -125,6 +125,10 @@ void daq_steering__detach(struct daq_card *card);
 int daq_steering__add(struct daq_chan *chan);
 void daq_steering__stats(struct daq_chan *chan, struct daq_chan_stats *stats);
 
+/* owner.c */
+/* Says which process has the channel's queue; returns -EBUSY. */
+int daq_owner__report(const struct daq_chan *chan);
+
 /* link.c */
 int daq_link__open(struct daq_chan *chan);
 int daq_link__state(const struct daq_chan *chan);

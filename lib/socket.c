@@ -120,8 +120,7 @@ static int report_bind(const struct daq_chan *chan, enum daq_mode mode, int err)
 	unsigned int queue = chan->format.queue;
 
 	if (err == -EBUSY)
-		return daq_error(err, "queue %u of %s, which carries channel %u, is in use by another socket",
-				 queue, ifname, chan->number);
+		return daq_owner__report(chan);
 	if (err == -EINVAL)
 		return daq_error(err, "%s has no queue %u, or its MTU exceeds what a buffer holds",
 				 ifname, queue);
