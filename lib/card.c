@@ -52,7 +52,7 @@ int daq_card__open(const char *ifname, const struct daq_card_opts *user_opts,
 	if (!card)
 		return daq_error(-ENOMEM, "no memory for a card");
 	card->epfd = -1;
-	card->steer_link = -1;
+	daq_steering__init(card);
 	LIST_INIT(&card->chans);
 
 	err = open_card(card, ifname, &opts);

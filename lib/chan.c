@@ -203,6 +203,7 @@ static int open_direction(struct daq_chan *chan, bool stopped)
 {
 	if (chan->direction == DAQ_OUTPUT)
 		return daq_link__mac(chan, chan->mac);
+	daq_steering__begin(chan);
 	daq_input__open(chan);
 	return stopped ? 0 : daq_chan__start(chan);
 }

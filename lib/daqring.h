@@ -158,12 +158,13 @@ struct daq_chan_opts {
  * daq_chan__open() - open one channel and start receiving, or be ready to play
  * @opts: may be NULL: input, automatic mode, default buffer
  *
- * An input and an output channel on the same queue exclude each other, and
- * one process at a time receives from a card.
+ * An input and an output channel on the same queue exclude each other. Other
+ * processes may have other channels open.
  *
  * Return: 0, -EINVAL: no such channel, -ENETDOWN: the interface is down,
- * -EPERM: a capability is missing, -EBUSY: somebody else uses the queue or the
- * interface, -ENOMEM, -EMSGSIZE: fewer than three frames fit the buffer.
+ * -EPERM: a capability is missing, -EBUSY: somebody else has the channel or its
+ * queue, or the interface another XDP program, -ENOMEM, -EMSGSIZE: fewer than
+ * three frames fit the buffer.
  */
 int daq_chan__open(struct daq_card *card, unsigned int channel,
 		   const struct daq_chan_opts *opts, struct daq_chan **chan);

@@ -7,12 +7,19 @@
 #include <sys/queue.h>
 #include <xdp/xsk.h>
 #include "assembly.h"
+#include "daq_steer.h"
 #include "daqring.h"
 #include "error.h"
 #include "pool.h"
 
 struct mnl_socket;
-struct daq_steer;
+
+/* The maps of the steering program that the library uses. */
+enum daq_steer_map {
+	DAQ_STEER_SOCKETS,
+	DAQ_STEER_COUNTERS,
+	DAQ_STEER_MAPS
+};
 
 struct daq_card {
 	char ifname[IF_NAMESIZE];
@@ -26,8 +33,9 @@ struct daq_card {
 	uint16_t family;
 	uint32_t sequence;
 
-	struct daq_steer *steer;	/* attached with the first input channel */
-	int steer_link;			/* its BPF link */
+	/* of the steering program, which other processes may share; -1 until an input opens */
+	int steer_link;			/* its BPF link: it stays while anybody has that open */
+	int steer_maps[DAQ_STEER_MAPS];
 	LIST_HEAD(, daq_chan) chans;
 	_Atomic int64_t down_since;	/* first seen by a channel, ms; 0: not down */
 };
@@ -92,6 +100,7 @@ struct daq_chan {
 	size_t record_bytes;
 
 	/* input */
+	struct daq_steer_counters steered_before;	/* the channel was opened */
 	struct daq_assembly assembly;
 	uint32_t current;		/* record that is being collected */
 	struct xdp_desc packet[MAX_PACKET];	/* being received */
@@ -120,10 +129,13 @@ int daq_netlink__set(struct daq_card *card, unsigned int channel,
 		     const struct daq_format *format, unsigned int mask);
 
 /* steering.c */
+void daq_steering__init(struct daq_card *card);
 int daq_steering__attach(struct daq_card *card);
 void daq_steering__detach(struct daq_card *card);
+/* Statistics of the channel count from here on. */
+void daq_steering__begin(struct daq_chan *chan);
 int daq_steering__add(struct daq_chan *chan);
-void daq_steering__stats(struct daq_chan *chan, struct daq_chan_stats *stats);
+void daq_steering__stats(const struct daq_chan *chan, struct daq_chan_stats *stats);
 
 /* owner.c */
 /* Says which process has the channel's queue; returns -EBUSY. */

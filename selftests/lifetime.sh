@@ -112,7 +112,7 @@ test_stopped_consumer() {
 
 test_second_consumer() {
 	consume
-	refused "second consumer: refused with the reason" 1 "*another process*daqt0*" \
+	refused "second consumer: refused with the reason" 1 "*channel 1 of daqt0 is open in another process*" \
 		daq capture daqt0 -c 1 -n 1
 	check "second consumer: the first one goes on" kill -0 "$consumer"
 	kill -INT "$consumer"

@@ -29,7 +29,7 @@ host_tests=(card_model card_modes card_doc card_outside card_bus card_fuzz lib_f
 # modes: chunks that cross pages, which bounce buffers do not.
 plain_tests=(link.sh format.sh formats.sh xdp ptp.sh cable.sh tap.sh modes steady.sh lifetime.sh cycles personality.sh)
 # All DMA through bounce buffers: what is not synchronised is not seen.
-bounce_tests=(capture conserve xsk_bare metadata steer record.sh output forward classic abuse)
+bounce_tests=(capture conserve xsk_bare metadata steer record.sh output forward classic abuse sharing)
 # The same, and by itself for the time that it takes.
 reconf_tests=(ethtool.sh queues reconfig)
 # Whether what differs in a newer kernel is taken into account.
@@ -39,7 +39,7 @@ kinds=(
 	"soft polled xsk_bare modes output record.sh"
 	"soft kicked xsk_bare modes output cable.sh record.sh"
 	"pci interrupt link.sh ptp.sh xdp lifetime.sh ethtool.sh queues capture xsk_bare
-		metadata steer record.sh output forward classic abuse"
+		metadata steer record.sh output forward classic abuse sharing"
 	"pci polled lifetime.sh capture xsk_bare output record.sh"
 	"pci kicked lifetime.sh xsk_bare output record.sh"
 )
