@@ -26,15 +26,31 @@ static int find_channels(struct daq_card *card, const struct daq_card_opts *opts
 	return err;
 }
 
+struct daq_card *daq_card__new(void)
+{
+	struct daq_card *card = calloc(1, sizeof(*card));
+
+	if (!card) {
+		daq_error(-ENOMEM, "no memory for a card");
+		return NULL;
+	}
+	daq_steering__init(card);
+	LIST_INIT(&card->chans);
+	card->epfd = epoll_create1(EPOLL_CLOEXEC);
+	if (card->epfd < 0) {
+		daq_error(-errno, "cannot create an epoll descriptor: %m");
+		free(card);
+		return NULL;
+	}
+	return card;
+}
+
 static int open_card(struct daq_card *card, const char *ifname, const struct daq_card_opts *opts)
 {
 	card->ifindex = if_nametoindex(ifname);
 	if (!card->ifindex)
 		return daq_error(-ENODEV, "no such interface: %s", ifname);
 	snprintf(card->ifname, sizeof(card->ifname), "%s", ifname);
-	card->epfd = epoll_create1(EPOLL_CLOEXEC);
-	if (card->epfd < 0)
-		return daq_error(-errno, "cannot create an epoll descriptor: %m");
 	return find_channels(card, opts);
 }
 
@@ -48,13 +64,9 @@ int daq_card__open(const char *ifname, const struct daq_card_opts *user_opts,
 	err = daq_opts_copy(&opts, sizeof(opts), user_opts);
 	if (err)
 		return err;
-	card = calloc(1, sizeof(*card));
+	card = daq_card__new();
 	if (!card)
-		return daq_error(-ENOMEM, "no memory for a card");
-	card->epfd = -1;
-	daq_steering__init(card);
-	LIST_INIT(&card->chans);
-
+		return -ENOMEM;
 	err = open_card(card, ifname, &opts);
 	if (err) {
 		daq_card__close(card);
@@ -72,8 +84,7 @@ void daq_card__close(struct daq_card *card)
 		daq_chan__close(LIST_FIRST(&card->chans));
 	daq_steering__detach(card);
 	daq_netlink__close(card);
-	if (card->epfd >= 0)
-		close(card->epfd);
+	close(card->epfd);
 	free(card);
 }
 
@@ -95,16 +106,39 @@ static int check_channel(const struct daq_card *card, unsigned int channel)
 			 card->channels - 1);
 }
 
+struct daq_chan *daq_card__chan(const struct daq_card *card, unsigned int channel)
+{
+	struct daq_chan *chan;
+
+	LIST_FOREACH(chan, &card->chans, siblings)
+		if (chan->number == channel)
+			return chan;
+	return NULL;
+}
+
+/* Whether the driver can be asked. */
+static int check_driver(const struct daq_card *card)
+{
+	if (card->received)
+		return daq_error(-EOPNOTSUPP, "%s came from another process: open it by its name for that",
+				 card->ifname);
+	if (card->fixed_format)
+		return daq_error(-EOPNOTSUPP, "%s is not a daq card", card->ifname);
+	return 0;
+}
+
 int daq_card__format(struct daq_card *card, unsigned int channel, struct daq_format *format)
 {
 	int err = check_channel(card, channel);
 
 	if (err)
 		return err;
-	if (!card->fixed_format)
-		return daq_netlink__get(card, channel, format);
-	*format = card->format;
-	return 0;
+	if (card->fixed_format) {
+		*format = card->format;
+		return 0;
+	}
+	err = check_driver(card);
+	return err ? err : daq_netlink__get(card, channel, format);
 }
 
 int daq_card__set_format(struct daq_card *card, unsigned int channel,
@@ -112,32 +146,30 @@ int daq_card__set_format(struct daq_card *card, unsigned int channel,
 {
 	int err = check_channel(card, channel);
 
-	if (err)
-		return err;
-	if (card->fixed_format)
-		return daq_error(-EOPNOTSUPP, "%s is not a daq card", card->ifname);
-	return daq_netlink__set(card, channel, format, mask);
+	if (!err)
+		err = check_driver(card);
+	return err ? err : daq_netlink__set(card, channel, format, mask);
 }
 
 int daq_card__set_cable(struct daq_card *card, const struct daq_card *far_end)
 {
-	if (card->fixed_format)
-		return daq_error(-EOPNOTSUPP, "%s is not a daq card", card->ifname);
-	return daq_netlink__set_cable(card, far_end ? far_end->ifindex : 0);
+	int err = check_driver(card);
+
+	return err ? err : daq_netlink__set_cable(card, far_end ? far_end->ifindex : 0);
 }
 
 int daq_card__personality(struct daq_card *card, enum daq_personality *personality)
 {
-	if (card->fixed_format)
-		return daq_error(-EOPNOTSUPP, "%s is not a daq card", card->ifname);
-	return daq_netlink__personality(card, personality);
+	int err = check_driver(card);
+
+	return err ? err : daq_netlink__personality(card, personality);
 }
 
 int daq_card__set_personality(struct daq_card *card, enum daq_personality personality)
 {
-	if (card->fixed_format)
-		return daq_error(-EOPNOTSUPP, "%s is not a daq card", card->ifname);
-	return daq_netlink__set_personality(card, personality);
+	int err = check_driver(card);
+
+	return err ? err : daq_netlink__set_personality(card, personality);
 }
 
 /* One frame of each channel per round, so that a fast one does not starve the others. */

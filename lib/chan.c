@@ -52,7 +52,7 @@ int daq_chan__watch(struct daq_chan *chan, int epfd)
 
 	/* an output socket is always ready */
 	if (!err && chan->direction == DAQ_INPUT)
-		err = watch(epfd, xsk_socket__fd(chan->xsk), &chan->socket_watch);
+		err = watch(epfd, chan->socket, &chan->socket_watch);
 	return err;
 }
 
@@ -199,13 +199,21 @@ static int open_records(struct daq_chan *chan)
 	return 0;
 }
 
-static int open_direction(struct daq_chan *chan, bool stopped)
+static int open_direction(struct daq_chan *chan)
 {
 	if (chan->direction == DAQ_OUTPUT)
 		return daq_link__mac(chan, chan->mac);
-	daq_steering__begin(chan);
 	daq_input__open(chan);
-	return stopped ? 0 : daq_chan__start(chan);
+	return 0;
+}
+
+static int open_steering(struct daq_chan *chan)
+{
+	int err = daq_steering__attach(chan->card);
+
+	if (!err)
+		daq_steering__begin(chan);
+	return err;
 }
 
 static int open_chan(struct daq_chan *chan, const struct daq_chan_opts *opts)
@@ -225,14 +233,53 @@ static int open_chan(struct daq_chan *chan, const struct daq_chan_opts *opts)
 	if (!err)
 		err = open_records(chan);
 	if (!err && chan->direction == DAQ_INPUT)
-		err = daq_steering__attach(chan->card);
+		err = open_steering(chan);
 	if (!err)
 		err = daq_socket__open(chan, opts->mode);
 	if (!err)
 		err = open_watch(chan);
 	if (!err)
-		err = open_direction(chan, opts->stopped);
+		err = open_direction(chan);
+	if (!err && chan->direction == DAQ_INPUT && !opts->stopped && !opts->sendable)
+		err = daq_chan__start(chan);
 	return err;
+}
+
+int daq_chan__adopt(struct daq_chan *chan, size_t buffer_bytes)
+{
+	int err = check_format(chan);
+
+	if (!err)
+		err = open_pool(chan, buffer_bytes);
+	if (!err)
+		err = open_records(chan);
+	if (!err)
+		err = daq_socket__adopt(chan);
+	if (!err)
+		err = open_watch(chan);
+	if (!err)
+		err = open_direction(chan);
+	return err;
+}
+
+struct daq_chan *daq_chan__new(struct daq_card *card, unsigned int channel,
+			       enum daq_direction direction)
+{
+	struct daq_chan *chan = calloc(1, sizeof(*chan));
+
+	if (!chan) {
+		daq_error(-ENOMEM, "no memory for a channel");
+		return NULL;
+	}
+	chan->card = card;
+	chan->number = channel;
+	chan->direction = direction;
+	chan->socket = -1;
+	chan->memory_fd = -1;
+	chan->link_fd = -1;
+	chan->epfd = -1;
+	LIST_INSERT_HEAD(&card->chans, chan, siblings);
+	return chan;
 }
 
 int daq_chan__open(struct daq_card *card, unsigned int channel,
@@ -245,16 +292,10 @@ int daq_chan__open(struct daq_card *card, unsigned int channel,
 	err = daq_opts_copy(&opts, sizeof(opts), user_opts);
 	if (err)
 		return err;
-	chan = calloc(1, sizeof(*chan));
+	chan = daq_chan__new(card, channel, opts.direction);
 	if (!chan)
-		return daq_error(-ENOMEM, "no memory for a channel");
-	chan->card = card;
-	chan->number = channel;
-	chan->direction = opts.direction;
-	chan->link_fd = -1;
-	chan->epfd = -1;
-	LIST_INSERT_HEAD(&card->chans, chan, siblings);
-
+		return -ENOMEM;
+	chan->sendable = opts.sendable;
 	err = open_chan(chan, &opts);
 	if (err) {
 		daq_chan__close(chan);
@@ -330,7 +371,7 @@ int daq_chan__stats(struct daq_chan *chan, struct daq_chan_stats *stats, size_t 
 	if (chan->direction == DAQ_INPUT)
 		daq_steering__stats(chan, &all);
 	/* fails once the card is gone: what the library counted is still of use */
-	getsockopt(xsk_socket__fd(chan->xsk), SOL_XDP, XDP_STATISTICS, &xdp, &len);
+	getsockopt(chan->socket, SOL_XDP, XDP_STATISTICS, &xdp, &len);
 	all.rx_dropped = xdp.rx_dropped;
 	all.rx_invalid_descs = xdp.rx_invalid_descs;
 	all.rx_ring_full = xdp.rx_ring_full;

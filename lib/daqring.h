@@ -124,6 +124,9 @@ int daq_card__personality(struct daq_card *card, enum daq_personality *personali
  */
 int daq_card__set_personality(struct daq_card *card, enum daq_personality personality);
 
+/** daq_card__chan() - the channel of that number that is open here, or NULL */
+struct daq_chan *daq_card__chan(const struct daq_card *card, unsigned int channel);
+
 /**
  * daq_card__dispatch() - call the on_frame callbacks of all channels
  * @timeout_ms: how long to wait for the first frame; -1: forever
@@ -152,6 +155,7 @@ struct daq_chan_opts {
 	enum daq_mode mode;
 	size_t buffer_bytes;	/* memory for frames; 0: 4 frames and at least 4 MiB */
 	int stopped;		/* input: receive nothing before daq_chan__start() */
+	int sendable;		/* for another process: daq_card__send() or close it */
 };
 
 /**
@@ -328,6 +332,48 @@ struct daq_chan_stats {
 
 /** daq_chan__stats() - read the counters; @sz: sizeof(*stats) */
 int daq_chan__stats(struct daq_chan *chan, struct daq_chan_stats *stats, size_t sz);
+
+/* ---- Channels for processes that may not open them ---- */
+
+/**
+ * daq_card__send() - hand channels over to another process
+ * @socket: connected Unix socket of type SOCK_SEQPACKET
+ *
+ * All channels of the card that were opened with daq_chan_opts.sendable go, at once, and
+ * are closed here. They keep the places that they have, without a break, as long as the
+ * message is under way and the receiver lives, whatever becomes of this process; with
+ * the receiver they go, if nobody else has got its descriptors. For inputs this
+ * process needs CAP_SYS_ADMIN.
+ *
+ * Return: 0, -EINVAL: no such channel is open, -EBUSY: another process receives one of
+ * them by another queue, or an error of the socket; then all of them are still open.
+ */
+int daq_card__send(struct daq_card *card, int socket);
+
+/**
+ * daq_card__receive() - take over what another process sends
+ * @socket: other end of the one that daq_card__send() got
+ * @card: with the channels that came, see daq_card__chan(), and nothing else: formats
+ *	  can neither be read nor set, and no other channels be opened
+ *
+ * Waits for it, if the socket does not say otherwise. Needs no capability, not even to be
+ * in the network namespace of the interface. Inputs receive nothing before
+ * daq_chan__start().
+ *
+ * Return: 0, -EPIPE: nothing came, -EPROTO: it was no card, or from another version of
+ * this library, -EMFILE: too many open files, -ENOMEM.
+ */
+int daq_card__receive(int socket, struct daq_card **card);
+
+/* The environment variable that has the number of that socket's descriptor. */
+#define DAQ_CARD_FD "DAQ_CARD_FD"
+
+/**
+ * daq_card__inherit() - take over what `daq run` has opened for this program
+ *
+ * Once: later ones, as any process that daq run has not started, get -ENOENT or -EBADF.
+ */
+int daq_card__inherit(struct daq_card **card);
 
 #ifdef __cplusplus
 }

@@ -41,7 +41,9 @@ int daq_chan__start(struct daq_chan *chan)
 		return daq_error(-EOPNOTSUPP, "channel %u is open for output", chan->number);
 	if (chan->started)
 		return daq_error(-EALREADY, "channel %u has been started", chan->number);
-	err = daq_steering__add(chan);
+	err = daq_handover__check(chan);
+	if (!err && !chan->steered)
+		err = daq_steering__add(chan);
 	if (err)
 		return err;
 	chan->started = true;

@@ -25,6 +25,7 @@ struct daq_card {
 	char ifname[IF_NAMESIZE];
 	int ifindex;
 	unsigned int channels;
+	bool received;			/* from another process: only what came with it is known */
 	bool fixed_format;		/* @format holds for every channel, there is no driver to ask */
 	struct daq_format format;
 	int epfd;			/* all channels with a callback, for daq_card__dispatch() */
@@ -66,20 +67,30 @@ struct daq_record {
 	bool held;			/* by the application */
 };
 
+struct daq_ring_memory {
+	void *base;
+	size_t bytes;
+};
+
 struct daq_chan {
 	struct daq_card *card;
 	unsigned int number;
 	enum daq_direction direction;
 	struct daq_format format;
 	bool zero_copy;
-	bool started;		/* an input: the steering program knows it */
+	bool sendable;		/* opened for another process: here it can only be sent */
+	bool steered;		/* an input: the steering program knows it */
+	bool started;		/* an input: it has buffers */
 	LIST_ENTRY(daq_chan) siblings;
 
 	struct daq_pool pool;
 	char *memory;
 	size_t memory_bytes;
+	int memory_fd;		/* the file it is in, if it is for other processes, too; -1: none */
+	int socket;		/* AF_XDP; -1 until it is bound */
 	struct xsk_umem *umem;
 	struct xsk_socket *xsk;
+	struct daq_ring_memory rings[2];	/* of a socket from another process, else unused */
 	struct xsk_ring_prod fill;
 	struct xsk_ring_cons completion;
 	struct xsk_ring_cons rx;
@@ -134,6 +145,8 @@ int daq_steering__attach(struct daq_card *card);
 void daq_steering__detach(struct daq_card *card);
 /* Statistics of the channel count from here on. */
 void daq_steering__begin(struct daq_chan *chan);
+/* A descriptor of the counters that they cannot be changed by. */
+int daq_steering__share_counters(const struct daq_card *card);
 int daq_steering__add(struct daq_chan *chan);
 void daq_steering__stats(const struct daq_chan *chan, struct daq_chan_stats *stats);
 
@@ -151,13 +164,34 @@ int daq_link__update(struct daq_chan *chan);
 /* socket.c */
 /* Memory that never faults later; NULL: none. */
 void *daq_map(size_t bytes, int extra_flags);
+void *daq_map_file(int fd, size_t bytes, off_t offset);
 int daq_socket__open(struct daq_chan *chan, enum daq_mode mode);
+/* Maps the memory of a socket from another process. */
+int daq_socket__adopt(struct daq_chan *chan);
 void daq_socket__close(struct daq_chan *chan);
 /* Wakes the driver if it asked for that. */
 void daq_socket__kick_rx(struct daq_chan *chan);
 void daq_socket__kick_tx(struct daq_chan *chan);
 
+/* handover.c */
+/* -EBUSY: the channel is not for this process. */
+int daq_handover__check(const struct daq_chan *chan);
+
+/* rings.c */
+/* Maps the rings of a socket from another process: what libxdp does for its own. */
+int daq_rings__map(struct daq_chan *chan, uint32_t to_kernel, uint32_t from_kernel);
+void daq_rings__close(struct daq_chan *chan);
+
+/* card.c */
+/* A card about which nothing is known yet; NULL: no memory. */
+struct daq_card *daq_card__new(void);
+
 /* chan.c */
+/* One that is not open yet, in the card's list; NULL: no memory. */
+struct daq_chan *daq_chan__new(struct daq_card *card, unsigned int channel,
+			       enum daq_direction direction);
+/* Opens all of a channel that another process has bound, but its rings. */
+int daq_chan__adopt(struct daq_chan *chan, size_t buffer_bytes);
 int64_t daq_now_ms(void);
 /* What remains of a timeout that began at @start; -1 stays -1. */
 int daq_remaining_ms(int64_t start, int timeout_ms);

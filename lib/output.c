@@ -88,7 +88,7 @@ static int sleep_for_card(struct daq_chan *chan, bool for_ring, int timeout_ms)
 {
 	struct pollfd fds[2] = {
 		{ .fd = chan->link_fd, .events = POLLIN },
-		{ .fd = xsk_socket__fd(chan->xsk), .events = POLLOUT },
+		{ .fd = chan->socket, .events = POLLOUT },
 	};
 
 	chan->stats.syscalls++;
@@ -150,6 +150,9 @@ int daq_chan__reserve(struct daq_chan *chan, size_t len, struct daq_frame *frame
 	if (len > chan->format.frame_bytes)
 		return daq_error(-EMSGSIZE, "a frame of %zu bytes exceeds channel %u's %u",
 				 len, chan->number, chan->format.frame_bytes);
+	ret = daq_handover__check(chan);
+	if (ret)
+		return ret;
 	for (;;) {
 		reap(chan);
 		if (has_ring_room(chan) && daq_pool__take(&chan->pool, &slot)) {

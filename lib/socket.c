@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include "internal.h"
 
@@ -29,16 +30,47 @@ void *daq_map(size_t bytes, int extra_flags)
 	return memory == MAP_FAILED ? NULL : memory;
 }
 
+void *daq_map_file(int fd, size_t bytes, off_t offset)
+{
+	void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, fd,
+			    offset);
+
+	return memory == MAP_FAILED ? NULL : memory;
+}
+
+/* In a file without a name, which other processes can be given. */
+static void *map_new_file(struct daq_chan *chan, size_t bytes, bool huge)
+{
+	int fd = memfd_create("daqring", MFD_CLOEXEC | (huge ? MFD_HUGETLB : 0));
+	void *memory;
+
+	if (fd < 0)
+		return NULL;
+	memory = ftruncate(fd, bytes) < 0 ? NULL : daq_map_file(fd, bytes, 0);
+	if (memory)
+		chan->memory_fd = fd;
+	else
+		close(fd);
+	return memory;
+}
+
+static void *map_new(struct daq_chan *chan, size_t bytes, bool huge)
+{
+	if (chan->sendable)
+		return map_new_file(chan, bytes, huge);
+	return daq_map(bytes, huge ? MAP_HUGETLB : 0);
+}
+
 static int map_memory(struct daq_chan *chan)
 {
 	size_t bytes = daq_pool__bytes(&chan->pool);
 	size_t huge = (bytes + HUGE_PAGE - 1) & ~(HUGE_PAGE - 1);
 
 	chan->memory_bytes = huge;
-	chan->memory = daq_map(huge, MAP_HUGETLB);
+	chan->memory = map_new(chan, huge, true);
 	if (!chan->memory) {
 		chan->memory_bytes = bytes;
-		chan->memory = daq_map(bytes, 0);
+		chan->memory = map_new(chan, bytes, false);
 	}
 	if (!chan->memory)
 		return daq_error(-errno, "no memory for a buffer of %zu bytes: ask for a smaller one",
@@ -154,7 +186,10 @@ static int bind_socket(struct daq_chan *chan, enum daq_mode mode)
 			break;
 		usleep(DAQ_BUSY_PAUSE_US);
 	}
-	return err ? report_bind(chan, mode, err) : 0;
+	if (err)
+		return report_bind(chan, mode, err);
+	chan->socket = xsk_socket__fd(chan->xsk);
+	return 0;
 }
 
 /* Without a demand for it, the kernel falls back to copying silently. */
@@ -163,7 +198,7 @@ static bool is_zero_copy(const struct daq_chan *chan)
 	struct xdp_options options = { 0 };
 	socklen_t len = sizeof(options);
 
-	getsockopt(xsk_socket__fd(chan->xsk), SOL_XDP, XDP_OPTIONS, &options, &len);
+	getsockopt(chan->socket, SOL_XDP, XDP_OPTIONS, &options, &len);
 	return options.flags & XDP_OPTIONS_ZEROCOPY;
 }
 
@@ -180,13 +215,36 @@ int daq_socket__open(struct daq_chan *chan, enum daq_mode mode)
 	return err;
 }
 
+int daq_socket__adopt(struct daq_chan *chan)
+{
+	struct stat file;
+
+	chan->memory_bytes = daq_pool__bytes(&chan->pool);
+	if (fstat(chan->memory_fd, &file) < 0 || (size_t)file.st_size < chan->memory_bytes)
+		return daq_error(-EPROTO, "channel %u came without all of its memory",
+				 chan->number);
+	chan->memory_bytes = file.st_size;
+	chan->memory = daq_map_file(chan->memory_fd, chan->memory_bytes, 0);
+	if (!chan->memory)
+		return daq_error(-errno, "cannot map the buffer of channel %u: %m", chan->number);
+	/* the kernel keeps the pages anyway; where it may it shall keep them mapped, too */
+	mlock(chan->memory, chan->memory_bytes);
+	return 0;
+}
+
 void daq_socket__close(struct daq_chan *chan)
 {
+	if (chan->card->received) {
+		daq_rings__close(chan);
+		close(chan->socket);
+	}
 	xsk_socket__delete(chan->xsk);
 	if (chan->umem)
 		xsk_umem__delete(chan->umem);
 	if (chan->memory)
 		munmap(chan->memory, chan->memory_bytes);
+	if (chan->memory_fd >= 0)
+		close(chan->memory_fd);
 }
 
 /* The driver sets the flag, then looks for work; the fence makes us do it the other way round. */
@@ -202,12 +260,12 @@ void daq_socket__kick_rx(struct daq_chan *chan)
 		return;
 	chan->stats.syscalls++;
 	/* fails when the interface is down or gone, which the link watch tells */
-	recvfrom(xsk_socket__fd(chan->xsk), NULL, 0, MSG_DONTWAIT, NULL, NULL);
+	recvfrom(chan->socket, NULL, 0, MSG_DONTWAIT, NULL, NULL);
 }
 
 void daq_socket__kick_tx(struct daq_chan *chan)
 {
-	int fd = xsk_socket__fd(chan->xsk);
+	int fd = chan->socket;
 	uint32_t before;
 	ssize_t ret;
 

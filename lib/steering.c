@@ -295,18 +295,36 @@ void daq_steering__begin(struct daq_chan *chan)
 
 int daq_steering__add(struct daq_chan *chan)
 {
-	int fd = xsk_socket__fd(chan->xsk);
+	int fd = chan->socket;
 	__u32 key = chan->number;
 
 	/* not xsk_socket__update_xskmap(): its key is the queue */
 	if (bpf_map_update_elem(chan->card->steer_maps[DAQ_STEER_SOCKETS], &key, &fd,
-				BPF_NOEXIST) == 0)
+				BPF_NOEXIST) == 0) {
+		chan->steered = true;
 		return 0;
+	}
 	if (errno == EEXIST)
 		return daq_error(-EBUSY, "channel %u of %s is open in another process, on another queue",
 				 chan->number, chan->card->ifname);
 	return daq_error(-errno, "%s: cannot steer channel %u: %m", chan->card->ifname,
 			 chan->number);
+}
+
+int daq_steering__share_counters(const struct daq_card *card)
+{
+	DECLARE_LIBBPF_OPTS(bpf_get_fd_by_id_opts, opts, .open_flags = BPF_F_RDONLY);
+	struct bpf_map_info info = { 0 };
+	__u32 len = sizeof(info);
+	int fd = bpf_obj_get_info_by_fd(card->steer_maps[DAQ_STEER_COUNTERS], &info, &len);
+
+	if (!fd)
+		fd = bpf_map_get_fd_by_id_opts(info.id, &opts);
+	if (fd == -EPERM)
+		return daq_error(fd, "handing an input over needs CAP_SYS_ADMIN (root)");
+	if (fd < 0)
+		return daq_error(fd, "cannot share the steering counters: %s", strerror(-fd));
+	return fd;
 }
 
 void daq_steering__stats(const struct daq_chan *chan, struct daq_chan_stats *stats)
