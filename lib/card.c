@@ -205,7 +205,9 @@ int daq_card__dispatch(struct daq_card *card, int timeout_ms)
 		ret = dispatch_round(card);
 		if (ret)
 			return ret;
-		ret = daq_wait(card->epfd, daq_remaining_ms(start, timeout_ms));
+		/* any channel will do for the sum over all of them */
+		ret = daq_wait(card->epfd, LIST_FIRST(&card->chans),
+			       daq_remaining_ms(start, timeout_ms));
 		if (ret <= 0)
 			return ret;
 	}

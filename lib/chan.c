@@ -70,20 +70,20 @@ static int open_watch(struct daq_chan *chan)
 	return err ? err : daq_link__state(chan);
 }
 
-int daq_wait(int epfd, int timeout_ms)
+int daq_wait(int epfd, struct daq_chan *payer, int timeout_ms)
 {
 	struct epoll_event events[EVENTS];
 	struct daq_watch *watch;
 	int n, i;
 
 	n = epoll_wait(epfd, events, EVENTS, timeout_ms);
+	/* one call may wake several channels, or none */
+	if (payer)
+		payer->stats.syscalls++;
 	if (n < 0)
 		return daq_error(-errno, "waiting for data: %m");
 	for (i = 0; i < n; i++) {
 		watch = events[i].data.ptr;
-		/* one call may wake several channels: the first one pays */
-		if (i == 0)
-			watch->chan->stats.syscalls++;
 		if (watch == &watch->chan->link_watch)
 			daq_link__update(watch->chan);
 		else

@@ -219,7 +219,7 @@ int daq_chan__next(struct daq_chan *chan, struct daq_frame *frame, int timeout_m
 		ret = daq_input__poll(chan, frame);
 		if (ret)
 			return ret;
-		ret = daq_wait(chan->epfd, daq_remaining_ms(start, timeout_ms));
+		ret = daq_wait(chan->epfd, chan, daq_remaining_ms(start, timeout_ms));
 		if (ret <= 0)
 			return ret;
 	}

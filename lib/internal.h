@@ -197,8 +197,11 @@ int64_t daq_now_ms(void);
 int daq_remaining_ms(int64_t start, int timeout_ms);
 /* Adds a channel's descriptors to an epoll set for daq_wait(). */
 int daq_chan__watch(struct daq_chan *chan, int epfd);
-/* Sleeps: 1: something happened, 0: timeout, or an error. */
-int daq_wait(int epfd, int timeout_ms);
+/*
+ * Sleeps: 1: something happened, 0: timeout, or an error. @payer, which may be NULL, gets
+ * the system call counted.
+ */
+int daq_wait(int epfd, struct daq_chan *payer, int timeout_ms);
 struct daq_record *daq_chan__held(struct daq_chan *chan, const struct daq_frame *frame);
 /* The error that a wait found out about, as long as it lasts. */
 int daq_chan__link_error(struct daq_chan *chan);
