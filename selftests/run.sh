@@ -28,6 +28,7 @@ host_tests=(card_model card_modes card_doc card_outside card_bus card_fuzz lib_f
 # By themselves, since some count what the kernel does.
 # modes: chunks that cross pages, which bounce buffers do not.
 plain_tests=(link.sh format.sh formats.sh xdp ptp.sh cable.sh tap.sh modes steady.sh lifetime.sh cycles personality.sh)
+plain_tests+=(wakeups)
 # All DMA through bounce buffers: what is not synchronised is not seen.
 bounce_tests=(capture conserve xsk_bare metadata steer record.sh output forward classic abuse sharing)
 # The same, and by itself for the time that it takes.
@@ -36,12 +37,12 @@ reconf_tests=(ethtool.sh queues reconfig)
 newer_tests=(link.sh capture ptp.sh metadata ethtool.sh queues)
 # Whether it matters what card it is: back end, personality, tests.
 kinds=(
-	"soft polled xsk_bare modes output record.sh"
-	"soft kicked xsk_bare modes output cable.sh record.sh"
+	"soft polled xsk_bare modes output record.sh wakeups"
+	"soft kicked xsk_bare modes output cable.sh record.sh wakeups"
 	"pci interrupt link.sh ptp.sh xdp lifetime.sh ethtool.sh queues capture xsk_bare
 		metadata steer record.sh output forward classic abuse sharing"
 	"pci polled lifetime.sh capture xsk_bare output record.sh"
-	"pci kicked lifetime.sh xsk_bare output record.sh"
+	"pci kicked lifetime.sh xsk_bare output record.sh wakeups"
 )
 # Real PCI, with a process at the other side of the bus, see pci.sh.
 pci_tests=(pci.sh)
