@@ -30,6 +30,7 @@ host_tests=(card_model card_modes card_doc card_outside card_bus card_fuzz lib_f
 plain_tests=(link.sh format.sh formats.sh xdp ptp.sh cable.sh tap.sh modes steady.sh lifetime.sh cycles personality.sh)
 plain_tests+=(wakeups)
 plain_tests+=(contiguous wakeups)
+plain_tests+=(contiguous wakeups samples.sh)
 # All DMA through bounce buffers: what is not synchronised is not seen.
 bounce_tests=(capture conserve xsk_bare metadata steer record.sh output forward classic abuse sharing)
 # The same, and by itself for the time that it takes.
