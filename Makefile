@@ -47,7 +47,7 @@ lib: bpf
 tools/daq samples selftests: lib
 
 install: all
-	@for dir in bpf lib tools/daq samples; do \
+	@for dir in bpf lib tools/daq tools/wireshark samples; do \
 		$(MAKE) -C $$dir O=$(out) install || exit; done
 	install -D -m 644 $(module)/daq.ko \
 		$(DESTDIR)/lib/modules/$(KVER)/updates/daq.ko
