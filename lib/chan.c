@@ -185,6 +185,9 @@ static int open_records(struct daq_chan *chan)
 	chan->record_memory = daq_map(chan->record_bytes, 0);
 	if (!chan->record_memory)
 		return daq_error(-ENOMEM, "no memory for %u frames", chan->record_count);
+	if (mlock(chan->record_memory, chan->record_bytes) < 0)
+		return daq_error(-errno, "cannot lock %zu bytes in memory: needs CAP_IPC_LOCK or a higher limit (ulimit -l)",
+				 chan->record_bytes);
 	iov = chan->record_memory;
 	headers = (const struct daq_hdr **)(iov + (size_t)chan->record_count * chan->max_chunks);
 	chunks = (uint32_t *)(headers + (size_t)chan->record_count * chan->max_chunks);
