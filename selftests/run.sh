@@ -24,13 +24,12 @@ set -uo pipefail
 here=$(cd "$(dirname "$0")" && pwd -P)
 cd "$here/.." || exit
 
-host_tests=(card_model card_modes card_doc card_outside card_bus card_fuzz lib_frame lib_record)
+host_tests=(card_model card_modes card_doc card_outside card_bus card_fuzz lib_frame lib_record dissector)
 # By themselves, since some count what the kernel does.
 # modes: chunks that cross pages, which bounce buffers do not.
-plain_tests=(link.sh format.sh formats.sh xdp ptp.sh cable.sh tap.sh modes steady.sh lifetime.sh cycles personality.sh)
-plain_tests+=(wakeups)
-plain_tests+=(contiguous wakeups)
-plain_tests+=(contiguous wakeups samples.sh)
+plain_tests=(link.sh format.sh xdp ptp.sh cable.sh tap.sh modes steady.sh lifetime.sh cycles personality.sh)
+# What applications and people do with the library and the daq command.
+user_tests=(samples.sh formats.sh contiguous wakeups)
 # All DMA through bounce buffers: what is not synchronised is not seen.
 bounce_tests=(capture conserve xsk_bare metadata steer record.sh output forward classic abuse sharing)
 # The same, and by itself for the time that it takes.
@@ -323,6 +322,7 @@ else
 	select_tests "${host_tests[@]}" && run_group host host
 fi
 select_tests "${plain_tests[@]}" && run_group machine guest
+select_tests "${user_tests[@]}" && run_group "machine with applications" guest
 select_tests "${bounce_tests[@]}" &&
 	VM_APPEND="${VM_APPEND-} swiotlb=65536,force" run_group "machine with bounce buffers" guest
 select_tests "${reconf_tests[@]}" &&
