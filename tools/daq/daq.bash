@@ -14,6 +14,7 @@ _daq() {
 			--buffer --datatype --no-direct --copy --zero-copy --allow-loss --json
 			--quiet --help"
 		[play]="--loop --rate --fps --buffer --copy --zero-copy --json --quiet --help"
+		[run]="--channel --output --user --buffer --copy --zero-copy --help"
 	)
 
 	if ((cword == 1)); then
@@ -30,7 +31,11 @@ _daq() {
 		return
 		;;
 	--output | -o)
-		_filedir
+		[[ ${words[1]} == run ]] || _filedir
+		return
+		;;
+	--user | -u)
+		mapfile -t COMPREPLY < <(compgen -u -- "$cur")
 		return
 		;;
 	--format | -f)

@@ -14,6 +14,7 @@ static const struct command {
 	{ "cable", cmd_cable, "connect two software cards" },
 	{ "capture", cmd_capture, "record channels to files" },
 	{ "play", cmd_play, "play files on output channels" },
+	{ "run", cmd_run, "run a program that may not open channels itself with some of them" },
 };
 
 static void help(FILE *out)
