@@ -70,6 +70,18 @@ static int open_watch(struct daq_chan *chan)
 	return err ? err : daq_link__state(chan);
 }
 
+/*
+ * An observer's socket has one when the interface goes down, which the link watch tells,
+ * and would end every wait until somebody asks for it.
+ */
+static void clear_error(const struct daq_chan *chan)
+{
+	socklen_t len = sizeof(int);
+	int err;
+
+	getsockopt(chan->socket, SOL_SOCKET, SO_ERROR, &err, &len);
+}
+
 int daq_wait(int epfd, struct daq_chan *payer, int timeout_ms)
 {
 	struct epoll_event events[EVENTS];
@@ -84,10 +96,13 @@ int daq_wait(int epfd, struct daq_chan *payer, int timeout_ms)
 		return daq_error(-errno, "waiting for data: %m");
 	for (i = 0; i < n; i++) {
 		watch = events[i].data.ptr;
-		if (watch == &watch->chan->link_watch)
+		if (watch == &watch->chan->link_watch) {
 			daq_link__update(watch->chan);
-		else
-			watch->chan->stats.wakeups++;
+			continue;
+		}
+		watch->chan->stats.wakeups++;
+		if (events[i].events & EPOLLERR)
+			clear_error(watch->chan);
 	}
 	return n > 0;
 }
@@ -128,7 +143,8 @@ static int check_queue(const struct daq_chan *chan)
 	const struct daq_chan *other;
 
 	LIST_FOREACH(other, &chan->card->chans, siblings)
-		if (other != chan && other->format.queue == chan->format.queue)
+		if (other != chan && !other->observing &&
+		    other->format.queue == chan->format.queue)
 			return daq_error(-EBUSY, "channel %u of %s uses queue %u, which channel %u needs",
 					 other->number, chan->card->ifname, chan->format.queue,
 					 chan->number);
@@ -219,18 +235,21 @@ static int open_steering(struct daq_chan *chan)
 	return err;
 }
 
-static int open_chan(struct daq_chan *chan, const struct daq_chan_opts *opts)
+static int open_observer(struct daq_chan *chan, const struct daq_chan_opts *opts)
 {
-	int err = daq_card__format(chan->card, chan->number, &chan->format);
+	int err = daq_observer__open(chan, opts->buffer_bytes);
 
 	if (!err)
-		err = check_format(chan);
-	if (!err)
-		err = check_queue(chan);
-	if (!err)
-		err = daq_link__open(chan);
-	if (!err)
-		err = daq_link__state(chan);
+		err = open_watch(chan);
+	if (!err && !opts->stopped)
+		err = daq_chan__start(chan);
+	return err;
+}
+
+static int open_owner(struct daq_chan *chan, const struct daq_chan_opts *opts)
+{
+	int err = check_queue(chan);
+
 	if (!err)
 		err = open_pool(chan, opts->buffer_bytes);
 	if (!err)
@@ -246,6 +265,21 @@ static int open_chan(struct daq_chan *chan, const struct daq_chan_opts *opts)
 	if (!err && chan->direction == DAQ_INPUT && !opts->stopped && !opts->sendable)
 		err = daq_chan__start(chan);
 	return err;
+}
+
+static int open_chan(struct daq_chan *chan, const struct daq_chan_opts *opts)
+{
+	int err = daq_card__format(chan->card, chan->number, &chan->format);
+
+	if (!err)
+		err = check_format(chan);
+	if (!err)
+		err = daq_link__open(chan);
+	if (!err)
+		err = daq_link__state(chan);
+	if (err)
+		return err;
+	return chan->observing ? open_observer(chan, opts) : open_owner(chan, opts);
 }
 
 int daq_chan__adopt(struct daq_chan *chan, size_t buffer_bytes)
@@ -295,10 +329,13 @@ int daq_chan__open(struct daq_card *card, unsigned int channel,
 	err = daq_opts_copy(&opts, sizeof(opts), user_opts);
 	if (err)
 		return err;
+	if (opts.observe && (opts.direction == DAQ_OUTPUT || opts.sendable))
+		return daq_error(-EINVAL, "only inputs can be observed, and observers not be sent");
 	chan = daq_chan__new(card, channel, opts.direction);
 	if (!chan)
 		return -ENOMEM;
 	chan->sendable = opts.sendable;
+	chan->observing = opts.observe;
 	err = open_chan(chan, &opts);
 	if (err) {
 		daq_chan__close(chan);
@@ -313,7 +350,10 @@ void daq_chan__close(struct daq_chan *chan)
 	if (!chan)
 		return;
 	LIST_REMOVE(chan, siblings);
-	daq_socket__close(chan);
+	if (chan->observing)
+		daq_observer__close(chan);
+	else
+		daq_socket__close(chan);
 	if (chan->epfd >= 0)
 		close(chan->epfd);
 	if (chan->link_fd >= 0)
@@ -365,22 +405,33 @@ int daq_chan__release(struct daq_chan *chan, struct daq_frame *frame)
 					      daq_output__release(chan, frame);
 }
 
-int daq_chan__stats(struct daq_chan *chan, struct daq_chan_stats *stats, size_t sz)
+/* What others have counted. */
+static void complete_stats(const struct daq_chan *chan, struct daq_chan_stats *stats)
 {
-	struct daq_chan_stats all = chan->stats;
 	struct xdp_statistics xdp = { 0 };
 	socklen_t len = sizeof(xdp);
 
 	if (chan->direction == DAQ_INPUT)
-		daq_steering__stats(chan, &all);
+		daq_steering__stats(chan, stats);
 	/* fails once the card is gone: what the library counted is still of use */
 	getsockopt(chan->socket, SOL_XDP, XDP_STATISTICS, &xdp, &len);
-	all.rx_dropped = xdp.rx_dropped;
-	all.rx_invalid_descs = xdp.rx_invalid_descs;
-	all.rx_ring_full = xdp.rx_ring_full;
-	all.rx_fill_ring_empty = xdp.rx_fill_ring_empty_descs;
-	all.tx_invalid_descs = xdp.tx_invalid_descs;
-	all.tx_ring_empty = xdp.tx_ring_empty_descs;
+	stats->rx_dropped = xdp.rx_dropped;
+	stats->rx_invalid_descs = xdp.rx_invalid_descs;
+	stats->rx_ring_full = xdp.rx_ring_full;
+	stats->rx_fill_ring_empty = xdp.rx_fill_ring_empty_descs;
+	stats->tx_invalid_descs = xdp.tx_invalid_descs;
+	stats->tx_ring_empty = xdp.tx_ring_empty_descs;
+}
+
+int daq_chan__stats(struct daq_chan *chan, struct daq_chan_stats *stats, size_t sz)
+{
+	struct daq_chan_stats all;
+
+	if (chan->observing)
+		daq_observer__count_missed(chan);
+	all = chan->stats;
+	if (!chan->observing)
+		complete_stats(chan, &all);
 
 	memset(stats, 0, sz);
 	memcpy(stats, &all, sz < sizeof(all) ? sz : sizeof(all));

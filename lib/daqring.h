@@ -153,9 +153,12 @@ struct daq_chan_opts {
 	size_t sz;
 	enum daq_direction direction;
 	enum daq_mode mode;
-	size_t buffer_bytes;	/* memory for frames; 0: 4 frames and at least 4 MiB */
+	size_t buffer_bytes;	/* memory for frames; 0: 4 frames and at least 4 MiB;
+				 * observers: 256 for each segment; 0: 4 MiB
+				 */
 	int stopped;		/* input: receive nothing before daq_chan__start() */
 	int sendable;		/* for another process: daq_card__send() or close it */
+	int observe;		/* input: frames without their data, beside who has the channel */
 };
 
 /**
@@ -163,7 +166,7 @@ struct daq_chan_opts {
  * @opts: may be NULL: input, automatic mode, default buffer
  *
  * An input and an output channel on the same queue exclude each other. Other
- * processes may have other channels open.
+ * processes may have other channels open, and any number observe this one.
  *
  * Return: 0, -EINVAL: no such channel, -ENETDOWN: the interface is down,
  * -EPERM: a capability is missing, -EBUSY: somebody else has the channel or its
@@ -211,6 +214,7 @@ enum {
 	DAQ_FRAME_RESTARTED	= 1 << 2,	/* the card began to count anew: a gap is unknown */
 	DAQ_FRAME_ABORTED	= 1 << 3,	/* no data: the source fell silent after a loss, see gap */
 	DAQ_FRAME_LAST		= 1 << 4,	/* nothing follows: the source ended */
+	DAQ_FRAME_MISSED	= 1 << 6,	/* this observer was too slow: no gap is known */
 };
 
 /** struct daq_gap - what is missing between the frame delivered before and this one */
@@ -222,9 +226,9 @@ struct daq_gap {
 
 /** struct daq_frame - one frame; its memory is the application's until daq_chan__release() */
 struct daq_frame {
-	void *data;			/* NULL when the frame is in several pieces */
+	void *data;			/* NULL: in several pieces, or only observed */
 	size_t len;			/* bytes */
-	const struct iovec *iov;	/* input: always the whole frame */
+	const struct iovec *iov;	/* input: always the whole frame, unless only observed */
 	unsigned int iovcnt;
 	unsigned int status;		/* DAQ_FRAME_* */
 	uint64_t number;		/* counts lost frames too */
@@ -232,7 +236,10 @@ struct daq_frame {
 	uint64_t timestamp;		/* card clock of the first sample, ns */
 	struct daq_gap gap;
 	unsigned int id;		/* the library's own */
-	/* input: the header of each segment, in order, as the card wrote it; not of ABORTED */
+	/*
+	 * input: the header of each segment, in order, as the card wrote it; not of ABORTED,
+	 * nor when only observed
+	 */
 	const struct daq_hdr *const *headers;
 	unsigned int segments;
 };
@@ -328,6 +335,7 @@ struct daq_chan_stats {
 	uint64_t rx_fill_ring_empty;
 	uint64_t tx_invalid_descs;
 	uint64_t tx_ring_empty;
+	uint64_t missed;		/* headers that an observer was too slow for */
 };
 
 /** daq_chan__stats() - read the counters; @sz: sizeof(*stats) */
@@ -358,7 +366,7 @@ int daq_card__send(struct daq_card *card, int socket);
  *
  * Waits for it, if the socket does not say otherwise. Needs no capability, not even to be
  * in the network namespace of the interface. Inputs receive nothing before
- * daq_chan__start().
+ * daq_chan__start(). What the sender says is believed: receive from whom you trust.
  *
  * Return: 0, -EPIPE: nothing came, -EPROTO: it was no card, or from another version of
  * this library, -EMFILE: too many open files, -ENOMEM.

@@ -41,6 +41,8 @@ int daq_chan__start(struct daq_chan *chan)
 		return daq_error(-EOPNOTSUPP, "channel %u is open for output", chan->number);
 	if (chan->started)
 		return daq_error(-EALREADY, "channel %u has been started", chan->number);
+	if (chan->observing)
+		return daq_observer__start(chan);
 	err = daq_handover__check(chan);
 	if (!err && !chan->steered)
 		err = daq_steering__add(chan);
@@ -201,6 +203,8 @@ int daq_input__poll(struct daq_chan *chan, struct daq_frame *frame)
 {
 	int ret;
 
+	if (chan->observing)
+		return daq_observer__poll(chan, frame);
 	if (!chan->free_record_count)
 		return daq_error(-ENOBUFS, "all %u frames of channel %u are held: release some",
 				 chan->record_count - 1, chan->number);
@@ -227,8 +231,12 @@ int daq_chan__next(struct daq_chan *chan, struct daq_frame *frame, int timeout_m
 
 int daq_input__release(struct daq_chan *chan, struct daq_frame *frame)
 {
-	struct daq_record *record = daq_chan__held(chan, frame);
+	struct daq_record *record;
 
+	/* there is nothing to hold */
+	if (chan->observing)
+		return 0;
+	record = daq_chan__held(chan, frame);
 	if (!record)
 		return -EINVAL;
 	record->held = false;

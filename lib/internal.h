@@ -119,6 +119,15 @@ struct daq_chan {
 	daq_frame_fn on_frame;
 	void *on_frame_ctx;
 
+	/* an input that only observes: its socket and memory are of the other kind, too */
+	bool observing;
+	struct {
+		uint32_t slots;		/* in memory */
+		uint32_t next;		/* to be read */
+		uint32_t excused;	/* of the next ones: before any of them the ring was full */
+		bool missed;		/* headers, since the last delivery */
+	} observer;
+
 	/* output */
 	uint8_t mac[6];
 	uint32_t next_frame;
@@ -211,6 +220,15 @@ void daq_input__open(struct daq_chan *chan);
 /* As daq_chan__next() without waiting. */
 int daq_input__poll(struct daq_chan *chan, struct daq_frame *frame);
 int daq_input__release(struct daq_chan *chan, struct daq_frame *frame);
+
+/* observer.c */
+int daq_observer__open(struct daq_chan *chan, size_t buffer_bytes);
+void daq_observer__close(struct daq_chan *chan);
+int daq_observer__start(struct daq_chan *chan);
+/* As daq_chan__next() without waiting. */
+int daq_observer__poll(struct daq_chan *chan, struct daq_frame *frame);
+/* Brings the statistics up to date. */
+void daq_observer__count_missed(struct daq_chan *chan);
 
 /* output.c */
 int daq_output__check(const struct daq_chan *chan);
