@@ -31,7 +31,7 @@ plain_tests=(link.sh format.sh xdp ptp.sh cable.sh tap.sh modes steady.sh lifeti
 # What applications and people do with the library and the daq command.
 user_tests=(samples.sh formats.sh contiguous wakeups)
 # All DMA through bounce buffers: what is not synchronised is not seen.
-bounce_tests=(capture conserve xsk_bare metadata steer record.sh output forward classic abuse sharing)
+bounce_tests=(capture conserve xsk_bare metadata steer record.sh output forward classic abuse sharing handover observer)
 # The same, and by itself for the time that it takes.
 reconf_tests=(ethtool.sh queues reconfig)
 # Whether what differs in a newer kernel is taken into account.
@@ -41,7 +41,8 @@ kinds=(
 	"soft polled xsk_bare modes output record.sh wakeups"
 	"soft kicked xsk_bare modes output cable.sh record.sh wakeups"
 	"pci interrupt link.sh ptp.sh xdp lifetime.sh ethtool.sh queues capture xsk_bare
-		metadata steer record.sh output forward classic abuse sharing"
+		metadata steer record.sh output forward classic abuse sharing handover
+		observer"
 	"pci polled lifetime.sh capture xsk_bare output record.sh"
 	"pci kicked lifetime.sh xsk_bare output record.sh wakeups"
 )
