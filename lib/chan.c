@@ -201,7 +201,8 @@ static int open_records(struct daq_chan *chan)
 	chan->record_memory = daq_map(chan->record_bytes, 0);
 	if (!chan->record_memory)
 		return daq_error(-ENOMEM, "no memory for %u frames", chan->record_count);
-	if (mlock(chan->record_memory, chan->record_bytes) < 0)
+	/* who was handed the channel need not be allowed to, as for its buffers */
+	if (mlock(chan->record_memory, chan->record_bytes) < 0 && !chan->card->received)
 		return daq_error(-errno, "cannot lock %zu bytes in memory: needs CAP_IPC_LOCK or a higher limit (ulimit -l)",
 				 chan->record_bytes);
 	iov = chan->record_memory;
