@@ -298,7 +298,8 @@ record_full() {
 }
 
 test_full() {
-	daq set daqt0 --channel 0 --rate $((rate * 4))
+	daq set daqt0 --channel 1 --source none
+	daq set daqt0 --channel 0 --rate $((rate * 2))
 	record_full raw a.raw
 	matches "full: raw: the index agrees with the file" "$(tail -n 1 "$dir/disk/a.raw.idx")" \
 		"{\"bytes\": $(size "$dir/disk/a.raw"), *\"ended\": true}"

@@ -394,6 +394,53 @@ static bool test_direct(void)
 	       round_trip(FORMAT_RAW, true, true);
 }
 
+/*
+ * A loss behind which nothing came for a while is a frame without data. Only an index
+ * knows of such; in other formats the gap is that of the next frame.
+ */
+static bool test_aborted(void)
+{
+	enum file_format format;
+
+	for (format = FORMAT_RAW; format <= FORMAT_PCAPNG; format++) {
+		char *name = file_name(names[format]);
+		struct recording *recording;
+		struct daq_chan chan;
+		struct daq_frame frame, wanted[3];
+		struct writer *writer;
+		unsigned int i;
+
+		chan_init(&chan, 0);
+		make_frame(&chan, &wanted[0], 0, FRAME, 0);
+		make_frame(&chan, &wanted[1], 3, 0, DAQ_FRAME_ABORTED);
+		make_frame(&chan, &wanted[2], 2, FRAME, 0);
+		writer = open_writer(&chan, format, name, NULL);
+		CHECK(writer);
+		for (i = 0; i < 3; i++) {
+			frame = wanted[i];
+			CHECK(writer_write(writer, &chan, &frame) == EXIT_OK);
+		}
+		CHECK(writer_close(writer) == EXIT_OK);
+		if (format != FORMAT_RAW) {
+			wanted[2].gap.frames += wanted[1].gap.frames;
+			wanted[2].gap.segments += wanted[1].gap.segments;
+			wanted[2].gap.samples += wanted[1].gap.samples;
+		}
+		CHECK(recording_open(&recording, name, 0, NULL) == EXIT_OK);
+		for (i = 0; i < 3; i += format == FORMAT_RAW ? 1 : 2) {
+			CHECK(recording_next(recording, &frame) == 1);
+			CHECK(same_frame(&frame, &wanted[i]));
+			CHECK(same_payload(recording, &frame));
+		}
+		CHECK(recording_next(recording, &frame) == 0);
+		recording_close(recording);
+		free(chan.memory);
+		free(name);
+		remove_files();
+	}
+	return true;
+}
+
 /* A process that is killed closes nothing: all up to the last time of keeping is there. */
 static bool test_killed(void)
 {
@@ -633,6 +680,7 @@ static const struct {
 	{ "pcapng", test_pcapng },
 	{ "direct", test_direct },
 	{ "channels", test_channels },
+	{ "aborted", test_aborted },
 	{ "killed", test_killed },
 	{ "full", test_full },
 	{ "damaged_files", test_damaged_files },
