@@ -470,7 +470,7 @@ static bool test_killed(void)
 /* No more room: whole frames only, and all that goes with them. */
 static bool test_full(void)
 {
-	const struct rlimit small = { 40 * FRAME + 1000, RLIM_INFINITY };
+	const struct rlimit small = { 40 * FRAME + 5000, RLIM_INFINITY };
 	const struct rlimit large = { RLIM_INFINITY, RLIM_INFINITY };
 	enum file_format format;
 
