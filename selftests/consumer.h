@@ -108,6 +108,9 @@ static inline int receive(struct consumer *me)
 	ret = me->open(me, &card, &chan);
 	while (ret >= 0 && !me->leave) {
 		ret = daq_chan__next(chan, &frame, 20);
+		/* it was stopped for a while */
+		if (ret == -EINTR)
+			ret = 0;
 		if (ret <= 0)
 			continue;
 		take_frame(me, &frame);
