@@ -71,7 +71,7 @@ has_dropped() {
 }
 
 has_grown() {
-	[ "$(stat -c %s "$dir/gaps.raw")" -gt "$1" ]
+	[ -e "$dir/gaps.raw" ] && [ "$(stat -c %s "$dir/gaps.raw")" -gt "$1" ]
 }
 
 # While nobody looks the buffers run over: the file has a hole where that is missing,
