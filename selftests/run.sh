@@ -34,6 +34,8 @@ user_tests=(samples.sh formats.sh contiguous wakeups)
 bounce_tests=(capture conserve xsk_bare metadata steer record.sh output forward classic abuse sharing handover observer)
 # The same, and by itself for the time that it takes.
 reconf_tests=(ethtool.sh queues reconfig)
+# By instructions, since a busy host makes times mean nothing.
+counted_tests=(tap_cost)
 # Whether what differs in a newer kernel is taken into account.
 newer_tests=(link.sh capture ptp.sh metadata ethtool.sh queues)
 # Whether it matters what card it is: back end, personality, tests.
@@ -357,6 +359,8 @@ if [ -n "$debug" ]; then
 	select_tests "${failing_tests[@]}" &&
 		run_group "machine where allocations fail" guest
 else
+	select_tests "${counted_tests[@]}" &&
+		VM_CLOCK=virtual VM_CPUS=1 run_group "machine that counts instructions" guest
 	select_tests "${newer_tests[@]}" &&
 		VM_KERNEL=7 run_group "machine with kernel 7" guest
 	select_tests "${suite_jobs[@]}" &&
