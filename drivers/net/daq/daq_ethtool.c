@@ -40,7 +40,7 @@ static const struct {
 };
 
 static const char * const daq_queue_names[] = {
-	"irqs", "irqs_lost", "polls", "flushes", "fill_duplicates",
+	"irqs", "irqs_lost", "polls", "flushes", "fill_duplicates", "buffers",
 };
 
 /* What may be asked for between two looks at a card, microseconds. */
@@ -114,6 +114,14 @@ static u64 *daq_put_chan_stats(u64 *data, struct daq_card *card, u32 channel)
 	return data;
 }
 
+/* NAPI goes on meanwhile: that may be a moment old, but not nonsense. */
+static u32 daq_rx_buffers(const struct daq_rx_ring *rx)
+{
+	u32 taken = READ_ONCE(rx->taken);
+
+	return max_t(s32, READ_ONCE(rx->posted) - taken, 0);
+}
+
 static u64 *daq_put_queue_stats(u64 *data, struct daq_queue *q)
 {
 	struct daq_queue_counts counts;
@@ -124,6 +132,7 @@ static u64 *daq_put_queue_stats(u64 *data, struct daq_queue *q)
 	*data++ = counts.polls;
 	*data++ = counts.flushes;
 	*data++ = counts.duplicates;
+	*data++ = daq_rx_buffers(&q->rx);
 	return data;
 }
 
