@@ -1,12 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
-#include <errno.h>
 #include <inttypes.h>
-#include <net/if.h>
-#include <string.h>
-#include <sys/ioctl.h>
-#include <sys/socket.h>
-#include <unistd.h>
 #include "daq.h"
+#include "interface.h"
 
 static const char help[] =
 	"Usage: daq list [IFNAME] [--json]\n"
@@ -18,22 +13,6 @@ static const char help[] =
 	"Examples:\n"
 	"  daq list\n"
 	"  daq list daq0 --json | jq '.[0].channels[2].rate'\n";
-
-static const char *link_state(const char *ifname)
-{
-	struct ifreq ifr = { 0 };
-	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	int err;
-
-	strncpy(ifr.ifr_name, ifname, IF_NAMESIZE - 1);
-	err = ioctl(fd, SIOCGIFFLAGS, &ifr);
-	close(fd);
-	if (err < 0)
-		return "unknown";
-	if (!(ifr.ifr_flags & IFF_UP))
-		return "down";
-	return ifr.ifr_flags & IFF_RUNNING ? "up" : "no carrier";
-}
 
 static double mb_per_second(const struct daq_format *format)
 {
@@ -124,25 +103,26 @@ static int list_one(const char *ifname, bool json)
 	return ret;
 }
 
-/* Whatever is no card does not open. */
+struct listing {
+	bool json;
+	bool first;
+};
+
+static int list_next(struct daq_card *card, void *ctx)
+{
+	struct listing *listing = ctx;
+	int ret = print_card(card, listing->json, listing->first);
+
+	listing->first = false;
+	return ret;
+}
+
 static int list_all(bool json)
 {
-	struct if_nameindex *interfaces = if_nameindex(), *i;
-	struct daq_card *card;
-	int ret = EXIT_OK;
-	bool first = true;
+	struct listing listing = { .json = json, .first = true };
+	int ret = for_each_card(list_next, &listing);
 
-	if (!interfaces)
-		return failure("cannot list the interfaces: %s", strerror(errno));
-	for (i = interfaces; i->if_name && ret == EXIT_OK; i++) {
-		if (daq_card__open(i->if_name, NULL, &card) < 0)
-			continue;
-		ret = print_card(card, json, first);
-		daq_card__close(card);
-		first = false;
-	}
-	if_freenameindex(interfaces);
-	if (first && !json)
+	if (!ret && listing.first && !json)
 		fputs("no cards: ip link add daq0 numrxqueues 8 numtxqueues 8 type daq makes one\n",
 		      stderr);
 	return ret;

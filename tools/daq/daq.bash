@@ -26,8 +26,14 @@ _daq() {
 		mapfile -t COMPREPLY < <(compgen -W "none counter ramp sine bars loopback cable external" -- "$cur")
 		return
 		;;
-	--personality | -p)
-		mapfile -t COMPREPLY < <(compgen -W "interrupt polled kicked" -- "$cur")
+	--personality | --pixel | -p)
+		local kinds="yuyv grey8 grey16"
+		[[ ${words[1]} == snap ]] || kinds="interrupt polled kicked"
+		mapfile -t COMPREPLY < <(compgen -W "$kinds" -- "$cur")
+		return
+		;;
+	--view | -v)
+		mapfile -t COMPREPLY < <(compgen -W "picture waveform spectrum samples" -- "$cur")
 		return
 		;;
 	--output | -o)
@@ -38,11 +44,16 @@ _daq() {
 		mapfile -t COMPREPLY < <(compgen -u -- "$cur")
 		return
 		;;
+	--from | --read | --write | -w)
+		_filedir
+		return
+		;;
 	--format | -f)
 		mapfile -t COMPREPLY < <(compgen -W "raw sigmf pcapng" -- "$cur")
 		return
 		;;
 	--rate | -r)
+		[[ ${words[1]} == dump ]] && _filedir
 		[[ ${words[1]} == play ]] &&
 			mapfile -t COMPREPLY < <(compgen -W "original" -- "$cur")
 		return
@@ -53,7 +64,7 @@ _daq() {
 	esac
 	if [[ $cur == -* ]]; then
 		mapfile -t COMPREPLY < <(compgen -W "${options[${words[1]}]}" -- "$cur")
-	elif ((cword == 2)) || [[ ${words[1]} == cable ]]; then
+	elif ((cword == 2)) || [[ ${words[1]} == @(cable|top|doctor) ]]; then
 		_available_interfaces
 	elif [[ $cur == *=* ]]; then
 		cur=${cur#*=}
