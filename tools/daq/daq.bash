@@ -13,6 +13,7 @@ _daq() {
 		[capture]="--output --format --channel --frames --size --duration --until-last
 			--buffer --datatype --no-direct --copy --zero-copy --allow-loss --json
 			--quiet --help"
+		[dump]="--channel --frames --gaps --count --json --read --write --help"
 		[play]="--loop --rate --fps --buffer --copy --zero-copy --json --quiet --help"
 		[run]="--channel --output --user --buffer --copy --zero-copy --help"
 	)

@@ -15,6 +15,7 @@ static const struct command {
 	{ "capture", cmd_capture, "record channels to files" },
 	{ "play", cmd_play, "play files on output channels" },
 	{ "run", cmd_run, "run a program that may not open channels itself with some of them" },
+	{ "dump", cmd_dump, "show the headers of segments, and what is lost" },
 };
 
 static void help(FILE *out)
