@@ -14,6 +14,7 @@ _daq() {
 			--buffer --datatype --no-direct --copy --zero-copy --allow-loss --json
 			--quiet --help"
 		[dump]="--channel --frames --gaps --count --json --read --write --help"
+		[top]="--interval --count --once --json --help"
 		[play]="--loop --rate --fps --buffer --copy --zero-copy --json --quiet --help"
 		[run]="--channel --output --user --buffer --copy --zero-copy --help"
 	)

@@ -16,6 +16,7 @@ static const struct command {
 	{ "play", cmd_play, "play files on output channels" },
 	{ "run", cmd_run, "run a program that may not open channels itself with some of them" },
 	{ "dump", cmd_dump, "show the headers of segments, and what is lost" },
+	{ "top", cmd_top, "show what each channel does right now" },
 };
 
 static void help(FILE *out)

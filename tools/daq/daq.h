@@ -21,6 +21,7 @@ int cmd_capture(int argc, char **argv);
 int cmd_play(int argc, char **argv);
 int cmd_run(int argc, char **argv);
 int cmd_dump(int argc, char **argv);
+int cmd_top(int argc, char **argv);
 
 /* Errors go to standard error behind "daq: ". */
 __attribute__((format(printf, 1, 2)))

@@ -1,0 +1,89 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# What `daq top` shows of a running card is what it does; cards may come and go.
+
+# shellcheck disable=SC2317 # functions that only check and wait_for call
+set -u
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+. "$(dirname "$0")/lib.sh"
+
+rate=$((400000 / scale))
+
+start_source() {
+	daq set daqt0 --channel 1 --source ramp --sample-bytes 2 --segment 12288 \
+		--frame 122880 --rate "$rate"
+}
+
+start_capture() {
+	: >"$dir/log"
+	daq capture daqt0 --zero-copy -c 1 --quiet "$@" 2>"$dir/log" &
+	capture=$!
+	wait_for 20 grep -q capturing "$dir/log"
+}
+
+test_top() {
+	start_source
+	start_capture --duration 60
+	daq top daqt0 --interval 2 --once --json >"$dir/json"
+	check 'top --json: rates, owner, buffers and losses of a busy channel' \
+		python3 - "$dir/json" "$rate" "$capture" <<-'PYTHON'
+	import json, sys
+	card, = json.load(open(sys.argv[1]))["cards"]
+	assert card["card"] == "daqt0" and card["state"] == "up", card
+	assert len(card["channels"]) == 4, card
+	channel, rate = card["channels"][1], 2 * int(sys.argv[2])
+	print("#", channel)
+	# A frame more or less than what the rate says, on a busy host.
+	assert 0.4 * rate < channel["bytes_per_second"] < 1.7 * rate
+	assert 0.4 < channel["segments_per_second"] * 12288 / rate < 1.7
+	assert channel["lost"] == sum(channel["lost_by_reason"].values())
+	assert channel["owner"]["pid"] == int(sys.argv[3])
+	assert channel["owner"]["command"] == "daq" and channel["zero_copy"]
+	assert 0 < channel["buffers"] <= channel["ring"]
+	assert channel["wakeups_per_second"] > 0 and channel["polls_per_second"] > 0
+	idle = card["channels"][2]
+	assert idle["owner"] is None and idle["bytes_per_second"] == 0
+	PYTHON
+	matches 'top: as a table' "$(daq top --once --interval 0.5)" \
+		"daqt0: up, *CH *OWNER*  1 *ramp*daq\[$capture\]*3 more without a source*"
+	equal 'top: no colours and the like where no terminal is' \
+		"$(daq top -1 -i 0.2 | grep -c $'\033')" 0
+	kill -INT "$capture"
+	wait "$capture"
+	result $? 'top: the consumer lost nothing'
+	daq set daqt0 --channel 1 --source none
+	refused 'top: no such card' 1 '*no such interface: nothing0*' daq top nothing0
+	refused 'top: an interval that is none' 2 "*--interval: '0' is not valid*" \
+		daq top --interval 0
+}
+
+without_daqt1() {
+	tail -n 1 "$dir/json" | grep -qv daqt1
+}
+
+# Cards come and go.
+test_top_hotplug() {
+	local top
+
+	: >"$dir/json"
+	daq top --interval 0.3 --json >>"$dir/json" &
+	top=$!
+	wait_for 20 grep -q daqt0 "$dir/json"
+	new_card daqt1 2
+	wait_for 20 grep -q daqt1 "$dir/json"
+	result $? 'top: shows a card that comes'
+	del_card daqt1
+	: >"$dir/json"
+	wait_for 20 grep -q '"time"' "$dir/json"
+	wait_for 20 without_daqt1
+	kill -INT "$top"
+	wait "$top"
+	result $? 'top: goes on when a card goes, and ends on Ctrl-C'
+}
+
+begin
+make_card daqt0 4
+test_top
+test_top_hotplug
+finish
