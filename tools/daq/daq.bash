@@ -15,6 +15,8 @@ _daq() {
 			--quiet --help"
 		[dump]="--channel --frames --gaps --count --json --read --write --help"
 		[top]="--interval --count --once --json --help"
+		[snap]="--channel --output --from --skip --view --pixel --samples --unsigned --json
+			--sample-bytes --frame --line --rate --help"
 		[play]="--loop --rate --fps --buffer --copy --zero-copy --json --quiet --help"
 		[run]="--channel --output --user --buffer --copy --zero-copy --help"
 	)

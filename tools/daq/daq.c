@@ -17,6 +17,7 @@ static const struct command {
 	{ "run", cmd_run, "run a program that may not open channels itself with some of them" },
 	{ "dump", cmd_dump, "show the headers of segments, and what is lost" },
 	{ "top", cmd_top, "show what each channel does right now" },
+	{ "snap", cmd_snap, "make a picture of what a channel sees" },
 };
 
 static void help(FILE *out)
