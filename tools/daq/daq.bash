@@ -17,6 +17,8 @@ _daq() {
 		[top]="--interval --count --once --json --help"
 		[snap]="--channel --output --from --skip --view --pixel --samples --unsigned --json
 			--sample-bytes --frame --line --rate --help"
+		[verify]="--channel --source --duration --frames --from --allow-loss --json --quiet
+			--sample-bytes --frame --line --rate --help"
 		[play]="--loop --rate --fps --buffer --copy --zero-copy --json --quiet --help"
 		[run]="--channel --output --user --buffer --copy --zero-copy --help"
 	)

@@ -18,6 +18,7 @@ static const struct command {
 	{ "dump", cmd_dump, "show the headers of segments, and what is lost" },
 	{ "top", cmd_top, "show what each channel does right now" },
 	{ "snap", cmd_snap, "make a picture of what a channel sees" },
+	{ "verify", cmd_verify, "compare every byte with what it has to be" },
 };
 
 static void help(FILE *out)

@@ -23,6 +23,7 @@ int cmd_run(int argc, char **argv);
 int cmd_dump(int argc, char **argv);
 int cmd_top(int argc, char **argv);
 int cmd_snap(int argc, char **argv);
+int cmd_verify(int argc, char **argv);
 
 /* Errors go to standard error behind "daq: ". */
 __attribute__((format(printf, 1, 2)))
