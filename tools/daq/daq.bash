@@ -19,6 +19,7 @@ _daq() {
 			--sample-bytes --frame --line --rate --help"
 		[verify]="--channel --source --duration --frames --from --allow-loss --json --quiet
 			--sample-bytes --frame --line --rate --help"
+		[doctor]="--json --quiet --help"
 		[play]="--loop --rate --fps --buffer --copy --zero-copy --json --quiet --help"
 		[run]="--channel --output --user --buffer --copy --zero-copy --help"
 	)

@@ -19,6 +19,7 @@ static const struct command {
 	{ "top", cmd_top, "show what each channel does right now" },
 	{ "snap", cmd_snap, "make a picture of what a channel sees" },
 	{ "verify", cmd_verify, "compare every byte with what it has to be" },
+	{ "doctor", cmd_doctor, "find what costs data or time here, and its cure" },
 };
 
 static void help(FILE *out)

@@ -24,6 +24,7 @@ int cmd_dump(int argc, char **argv);
 int cmd_top(int argc, char **argv);
 int cmd_snap(int argc, char **argv);
 int cmd_verify(int argc, char **argv);
+int cmd_doctor(int argc, char **argv);
 
 /* Errors go to standard error behind "daq: ". */
 __attribute__((format(printf, 1, 2)))
