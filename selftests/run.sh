@@ -24,12 +24,13 @@ set -uo pipefail
 here=$(cd "$(dirname "$0")" && pwd -P)
 cd "$here/.." || exit
 
-host_tests=(card_model card_modes card_doc card_outside card_bus card_fuzz lib_frame lib_record dissector)
+host_tests=(card_model card_modes card_doc card_outside card_bus card_fuzz lib_frame lib_record tool_units
+	dissector)
 # By themselves, since some count what the kernel does.
 # modes: chunks that cross pages, which bounce buffers do not.
 plain_tests=(link.sh format.sh xdp ptp.sh cable.sh tap.sh modes steady.sh lifetime.sh cycles personality.sh)
 # What applications and people do with the library and the daq command.
-user_tests=(samples.sh formats.sh dump.sh contiguous wakeups)
+user_tests=(samples.sh formats.sh dump.sh top.sh snap.sh verify.sh doctor.sh contiguous wakeups)
 # All DMA through bounce buffers: what is not synchronised is not seen.
 bounce_tests=(capture conserve xsk_bare metadata steer record.sh output forward classic abuse sharing handover observer)
 # The same, and by itself for the time that it takes.
