@@ -14,6 +14,7 @@ static void test_header(void)
 	power_on(8);
 	post(3, 64);
 	start = host.now;
+	set_chan(3, DAQ_CHAN_RUN, 0x12345);
 	start_chan(3, DAQ_SOURCE_COUNTER, 2, 1024, 4096, 1000000);
 	run_segments(3, 8);
 
@@ -30,7 +31,7 @@ static void test_header(void)
 	ktap_ok(!memcmp(hdr.dst, dst, 6) && !memcmp(hdr.src, dst, 4) && hdr.src[4] == 0 &&
 		hdr.src[5] == 3 && be16toh(hdr.ethertype) == 0x88b5,
 		"header: Ethernet part has the interface's address and the channel");
-	ktap_ok(hdr.version == 1 && be16toh(hdr.channel) == 3 && !hdr.reserved &&
+	ktap_ok(hdr.version == 1 && be16toh(hdr.channel) == 3 && be16toh(hdr.run) == 0x2345 &&
 		be32_to_cpu(hdr.payload_len) == 1024 && be32_to_cpu(hdr.frame_len) == 4096 &&
 		!hdr.dropped, "header: constant fields");
 	for (n = 0; n < 8; n++) {

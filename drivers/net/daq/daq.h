@@ -171,6 +171,7 @@ struct daq_format {
  *	   when no queue has any of them
  * @entry: its entry in the table of ethtool -X; written under RTNL
  * @rule: queue that its rule of ethtool -N names, or DAQ_NO_RULE; as @entry
+ * @run: which run the next one is, see struct daq_hdr; as @entry
  * @counted: what the card had counted before it was reset
  * @counts: what it has counted since, as last read
  * @stats: what became of its segments
@@ -180,6 +181,7 @@ struct daq_chan {
 	u32 queue;
 	u32 entry;
 	u32 rule;
+	u16 run;
 	atomic64_t counted[DAQ_CHAN_COUNTERS];
 	atomic64_t counts[DAQ_CHAN_COUNTERS];
 	struct daq_rx_stats stats;

@@ -78,6 +78,8 @@ void daq_read_counters(struct daq_card *card)
  * daq_keep_counters() - go on counting where the card was reset
  * @card: card that has been
  *
+ * The next headers tell that the card's own numbers have begun anew.
+ *
  * Context: process, RTNL held.
  */
 void daq_keep_counters(struct daq_card *card)
@@ -87,6 +89,7 @@ void daq_keep_counters(struct daq_card *card)
 	for (i = 0; i < card->channels; i++) {
 		struct daq_chan *chan = &card->chans[i];
 
+		chan->run = (chan->run & 0xff00) + 0x100;
 		for (n = 0; n < DAQ_CHAN_COUNTERS; n++) {
 			u64 count = atomic64_xchg(&chan->counts[n], 0);
 
@@ -150,9 +153,10 @@ void daq_settle_counters(struct daq_card *card)
  */
 void daq_chan_start(struct daq_card *card, u32 channel)
 {
-	const struct daq_chan *chan = &card->chans[channel];
+	struct daq_chan *chan = &card->chans[channel];
 	const struct daq_format *f = &chan->format;
 
+	chan->run = (chan->run & 0xff00) | ((chan->run + 1) & 0xff);
 	daq_chan_write(card, channel, DAQ_CHAN_SOURCE, f->source);
 	daq_chan_write(card, channel, DAQ_CHAN_LOOP_FROM, f->loop_from);
 	daq_chan_write(card, channel, DAQ_CHAN_QUEUE, chan->queue);
@@ -161,6 +165,7 @@ void daq_chan_start(struct daq_card *card, u32 channel)
 	daq_chan_write(card, channel, DAQ_CHAN_FRAME_BYTES, f->frame_bytes);
 	daq_chan_write(card, channel, DAQ_CHAN_LINE_BYTES, f->line_bytes);
 	daq_chan_write(card, channel, DAQ_CHAN_OUTPUT_LOW, f->output_low);
+	daq_chan_write(card, channel, DAQ_CHAN_RUN, chan->run);
 	daq_chan_write64(card, channel, DAQ_CHAN_RATE, f->rate);
 	daq_chan_write64(card, channel, DAQ_CHAN_MAC,
 			 ether_addr_to_u64(card->netdev->dev_addr));

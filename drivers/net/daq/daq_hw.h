@@ -62,6 +62,7 @@
  * are left to play; 0: off.
  */
 #define DAQ_CHAN_OUTPUT_LOW	0x030
+#define DAQ_CHAN_RUN		0x034	/* for headers: the low 16 bits */
 /* 64-bit counters, read only, never reset */
 #define DAQ_CHAN_PRODUCED	0x040	/* segments */
 #define DAQ_CHAN_PRODUCED_BYTES	0x048	/* headers included */

@@ -168,7 +168,7 @@ struct daq_model_chan {
 	u64 rate;
 	u64 mac;
 	u64 produced, produced_bytes, no_buffer, too_long, fifo_overrun;
-	u32 output_low;
+	u32 output_low, run;
 	u64 played, played_bytes, tx_bad;
 	u64 underruns, underrun_sample;
 

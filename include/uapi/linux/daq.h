@@ -40,7 +40,9 @@
  * @version: DAQ_HDR_VERSION
  * @flags: DAQ_HDR_F_*
  * @channel: input channel that produced the segment
- * @reserved: 0
+ * @run: which run of the channel this is: its high byte counts resets of the card,
+ *	 after which all numbers begin anew, its low byte when the channel was
+ *	 switched on
  * @frame: frame number; counts every frame of the channel, lost ones too
  * @segment: segment number in the frame, from 0
  * @offset: where the payload belongs in the frame, bytes
@@ -57,7 +59,7 @@ struct daq_hdr {
 	__u8	version;
 	__u8	flags;
 	__be16	channel;
-	__be16	reserved;
+	__be16	run;
 	__be32	frame;
 	__be32	segment;
 	__be32	offset;
