@@ -27,6 +27,11 @@ static const struct nla_policy daq_set_policy[] = {
 	[DAQ_A_CHANNEL_OUTPUT_LOW]	= { .type = NLA_U32 },
 };
 
+static const struct nla_policy daq_stats_policy[] = {
+	[DAQ_A_STATS_IFINDEX]		= NLA_POLICY_MIN(NLA_U32, 1),
+	[DAQ_A_STATS_ID]		= { .type = NLA_U32 },
+};
+
 static const struct nla_policy daq_cable_policy[] = {
 	[DAQ_A_CABLE_IFINDEX]		= NLA_POLICY_MIN(NLA_U32, 1),
 	[DAQ_A_CABLE_FAR_END]		= NLA_POLICY_MIN(NLA_U32, 1),
@@ -104,7 +109,10 @@ err_cancel:
 	return -EMSGSIZE;
 }
 
-/* Context: RTNL held. Return: the card that a request is about, or an error. */
+/*
+ * Context: RTNL held, or RCU read side.
+ * Return: the card that a request is about, or an error.
+ */
 static struct daq_card *daq_request_card(struct net *net,
 					 const struct nlattr *ifindex,
 					 struct netlink_ext_ack *extack)
@@ -115,7 +123,10 @@ static struct daq_card *daq_request_card(struct net *net,
 		NL_SET_ERR_MSG(extack, "no interface index given");
 		return ERR_PTR(-EINVAL);
 	}
-	netdev = __dev_get_by_index(net, nla_get_u32(ifindex));
+	/* What the caller holds is what keeps it. */
+	rcu_read_lock();
+	netdev = dev_get_by_index_rcu(net, nla_get_u32(ifindex));
+	rcu_read_unlock();
 	if (!netdev) {
 		NL_SET_ERR_MSG_ATTR(extack, ifindex, "no such interface");
 		return ERR_PTR(-ENODEV);
@@ -126,6 +137,8 @@ static struct daq_card *daq_request_card(struct net *net,
 	}
 	return netdev_priv(netdev);
 }
+
+static_assert((int)DAQ_A_CHANNEL_ID == (int)DAQ_A_STATS_ID);
 
 static int daq_request_channel(struct daq_card *card, struct genl_info *info,
 			       u32 *channel)
@@ -275,6 +288,97 @@ static int daq_set_card(struct daq_card *card, struct genl_info *info)
 	return 0;
 }
 
+/* Where it is counted what became of segments in the host. */
+#define DAQ_STATS_ATTR(what)	(DAQ_A_STATS_SOCKET + (what))
+
+static_assert(DAQ_STATS_ATTR(DAQ_RX_DROP_XDP) == DAQ_A_STATS_DROP_XDP);
+static_assert(DAQ_STATS_ATTR(DAQ_RX_DROP_STOPPED) == DAQ_A_STATS_DROP_STOPPED);
+static_assert(DAQ_STATS_ATTR(DAQ_RX_COUNTS) == DAQ_A_STATS_DROP_NO_BUFFER);
+
+static int daq_put_stat(struct sk_buff *msg, int attr, u64 count)
+{
+	return nla_put_u64_64bit(msg, attr, count, DAQ_A_STATS_PAD);
+}
+
+/* Produced is read last: then nothing has become of more than there was. */
+static int daq_fill_stats(struct sk_buff *msg, struct daq_card *card,
+			  struct genl_info *info, u32 channel)
+{
+	static const struct {
+		u16 attr;
+		u16 reg;
+	} regs[] = {
+		{ DAQ_A_STATS_DROP_NO_BUFFER, DAQ_CHAN_NO_BUFFER },
+		{ DAQ_A_STATS_DROP_TOO_LONG, DAQ_CHAN_TOO_LONG },
+		{ DAQ_A_STATS_DROP_FIFO_OVERRUN, DAQ_CHAN_FIFO_OVERRUN },
+		{ DAQ_A_STATS_PRODUCED, DAQ_CHAN_PRODUCED },
+	};
+	struct daq_chan_counts counts;
+	void *hdr;
+	int i;
+
+	hdr = genlmsg_put_reply(msg, info, &daq_family, 0, DAQ_CMD_STATS_GET);
+	if (!hdr)
+		return -EMSGSIZE;
+	if (nla_put_u32(msg, DAQ_A_STATS_IFINDEX, card->netdev->ifindex) ||
+	    nla_put_u32(msg, DAQ_A_STATS_ID, channel))
+		goto err_cancel;
+
+	daq_read_chan_counts(&card->chans[channel], &counts);
+	for (i = 0; i < DAQ_RX_COUNTS; i++)
+		if (daq_put_stat(msg, DAQ_STATS_ATTR(i), counts.count[i]))
+			goto err_cancel;
+	for (i = 0; i < ARRAY_SIZE(regs); i++)
+		if (daq_put_stat(msg, regs[i].attr,
+				 daq_chan_read64(card, channel, regs[i].reg)))
+			goto err_cancel;
+	genlmsg_end(msg, hdr);
+	return 0;
+
+err_cancel:
+	genlmsg_cancel(msg, hdr);
+	return -EMSGSIZE;
+}
+
+/* Context: RCU read side. */
+static int daq_get_stats(struct sk_buff *msg, struct genl_info *info)
+{
+	struct daq_card *card;
+	u32 channel;
+	int err;
+
+	card = daq_request_card(genl_info_net(info),
+				info->attrs[DAQ_A_STATS_IFINDEX], info->extack);
+	if (IS_ERR(card))
+		return PTR_ERR(card);
+	err = daq_request_channel(card, info, &channel);
+	if (err)
+		return err;
+	return daq_fill_stats(msg, card, info, channel);
+}
+
+/*
+ * Without RTNL: who asks has just lost data and must not wait for others who have
+ * something to set.
+ */
+static int daq_stats_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	struct sk_buff *msg;
+	int err;
+
+	msg = genlmsg_new(GENLMSG_DEFAULT_SIZE, GFP_KERNEL);
+	if (!msg)
+		return -ENOMEM;
+	rcu_read_lock();
+	err = daq_get_stats(msg, info);
+	rcu_read_unlock();
+	if (err) {
+		nlmsg_free(msg);
+		return err;
+	}
+	return genlmsg_reply(msg, info);
+}
+
 /* All attribute sets begin with the interface. */
 static_assert((int)DAQ_A_CHANNEL_IFINDEX == (int)DAQ_A_CABLE_IFINDEX);
 static_assert((int)DAQ_A_CHANNEL_IFINDEX == (int)DAQ_A_CARD_IFINDEX);
@@ -416,6 +520,12 @@ static const struct genl_split_ops daq_ops[] = {
 		.policy		= daq_card_set_policy,
 		.maxattr	= ARRAY_SIZE(daq_card_set_policy) - 1,
 		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
+	}, {
+		.cmd		= DAQ_CMD_STATS_GET,
+		.doit		= daq_stats_doit,
+		.policy		= daq_stats_policy,
+		.maxattr	= ARRAY_SIZE(daq_stats_policy) - 1,
+		.flags		= GENL_CMD_CAP_DO,
 	},
 };
 

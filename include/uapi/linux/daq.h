@@ -133,12 +133,40 @@ enum {
 	DAQ_A_CARD_MAX = __DAQ_A_CARD_MAX - 1
 };
 
+/*
+ * What became of the segments of a channel, as ethtool -S has it: u64, read only.
+ * An ordinary packet counts as one.
+ */
+enum {
+	DAQ_A_STATS_IFINDEX = 1,	/* u32 */
+	DAQ_A_STATS_ID,			/* u32, channel */
+	DAQ_A_STATS_PAD,
+	DAQ_A_STATS_PRODUCED,		/* made by the input */
+	DAQ_A_STATS_SOCKET,		/* redirected, to an AF_XDP socket usually */
+	DAQ_A_STATS_STACK,		/* passed to the network stack */
+	DAQ_A_STATS_XDP_TX,		/* sent back by the XDP program */
+	DAQ_A_STATS_DROP_XDP,
+	DAQ_A_STATS_DROP_ABORTED,
+	DAQ_A_STATS_DROP_RING_FULL,
+	DAQ_A_STATS_DROP_REDIRECT,
+	DAQ_A_STATS_DROP_NO_MEMORY,
+	DAQ_A_STATS_DROP_NO_FRAGS,
+	DAQ_A_STATS_DROP_BAD_DESC,
+	DAQ_A_STATS_DROP_STOPPED,
+	DAQ_A_STATS_DROP_NO_BUFFER,
+	DAQ_A_STATS_DROP_TOO_LONG,
+	DAQ_A_STATS_DROP_FIFO_OVERRUN,
+	__DAQ_A_STATS_MAX,
+	DAQ_A_STATS_MAX = __DAQ_A_STATS_MAX - 1
+};
+
 enum {
 	DAQ_CMD_CHANNEL_GET = 1,	/* one, or a dump of one or all cards */
 	DAQ_CMD_CHANNEL_SET,
 	DAQ_CMD_CABLE_SET,
 	DAQ_CMD_CARD_GET,
 	DAQ_CMD_CARD_SET,	/* software cards, while the interface is down */
+	DAQ_CMD_STATS_GET,	/* of one channel */
 	__DAQ_CMD_MAX,
 	DAQ_CMD_MAX = __DAQ_CMD_MAX - 1
 };
