@@ -13,4 +13,23 @@ struct daq_steer_counters {
 	__u64 foreign;		/* no DAQ segment: given to the network stack */
 };
 
+/**
+ * struct daq_filter - what a channel's trigger decides and has dropped
+ * @frames: frames dropped, counted with their first segment
+ * @segments: segments dropped
+ * @bytes: bytes of payload in them
+ * @decided: the frame that was decided on last, with DAQ_FILTER_DECIDED
+ * @keep: what was decided
+ */
+struct daq_filter {
+	__u64 frames;
+	__u64 segments;
+	__u64 bytes;
+	__u64 decided;
+	__u64 keep;
+};
+
+/* No frame has the number 0. */
+#define DAQ_FILTER_DECIDED	(1ull << 63)
+
 #endif /* DAQ_STEER_H */

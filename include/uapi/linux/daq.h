@@ -25,6 +25,7 @@
 #define DAQ_HDR_F_OVERRUN	0x04	/* segments were dropped just before this one */
 #define DAQ_HDR_F_DAMAGED	0x08	/* the card knows that the payload is bad */
 #define DAQ_HDR_F_LAST		0x10	/* nothing follows: the source ended */
+#define DAQ_HDR_F_FILTERED	0x20	/* by the host: struct daq_filtered is in front */
 
 /*
  * When the card has dropped segments and its source then falls silent, a header
@@ -71,6 +72,26 @@ struct daq_hdr {
 };
 
 #define DAQ_HDR_LEN		64
+
+/**
+ * struct daq_filtered - what the host has dropped on purpose, in its own byte order
+ * @frames: frames of the channel of which segments were dropped, so far
+ * @segments: segments dropped so far
+ * @bytes: bytes of payload in them
+ * @flags: DAQ_FILTERED_F_*
+ *
+ * Right in front of the header of a segment, as XDP metadata, if that has the flag
+ * DAQ_HDR_F_FILTERED.
+ */
+struct daq_filtered {
+	__u64	frames;
+	__u64	segments;
+	__u64	bytes;
+	__u64	flags;
+};
+
+/* This one would have been dropped, too, had it not DAQ_HDR_F_LAST to tell. */
+#define DAQ_FILTERED_F_UNWANTED	0x1
 
 /* What an input channel acquires. */
 enum daq_source {
