@@ -42,6 +42,7 @@ struct daq_card *daq_card__new(void)
 		free(card);
 		return NULL;
 	}
+	pthread_mutex_init(&card->netlink_lock, NULL);
 	return card;
 }
 
@@ -85,6 +86,7 @@ void daq_card__close(struct daq_card *card)
 	daq_steering__detach(card);
 	daq_netlink__close(card);
 	close(card->epfd);
+	pthread_mutex_destroy(&card->netlink_lock);
 	free(card);
 }
 

@@ -337,6 +337,7 @@ int daq_chan__open(struct daq_card *card, unsigned int channel,
 		return -ENOMEM;
 	chan->sendable = opts.sendable;
 	chan->observing = opts.observe;
+	chan->truncated = opts.truncated;
 	err = open_chan(chan, &opts);
 	if (err) {
 		daq_chan__close(chan);

@@ -159,6 +159,7 @@ struct daq_chan_opts {
 	int stopped;		/* input: receive nothing before daq_chan__start() */
 	int sendable;		/* for another process: daq_card__send() or close it */
 	int observe;		/* input: frames without their data, beside who has the channel */
+	int truncated;		/* input: deliver what came of a frame before a loss, too */
 };
 
 /**
@@ -211,17 +212,57 @@ int daq_chan__zero_copy(const struct daq_chan *chan);
 enum {
 	DAQ_FRAME_GAP_BEFORE	= 1 << 0,	/* data was lost before this frame, see gap */
 	DAQ_FRAME_DAMAGED	= 1 << 1,	/* the card knows that the data are bad */
-	DAQ_FRAME_RESTARTED	= 1 << 2,	/* the card began to count anew: a gap is unknown */
+	DAQ_FRAME_RESTARTED	= 1 << 2,	/* the card began to count anew */
 	DAQ_FRAME_ABORTED	= 1 << 3,	/* no data: the source fell silent after a loss, see gap */
 	DAQ_FRAME_LAST		= 1 << 4,	/* nothing follows: the source ended */
+	DAQ_FRAME_TRUNCATED	= 1 << 5,	/* the rest is missing, see daq_chan_opts.truncated */
 	DAQ_FRAME_MISSED	= 1 << 6,	/* this observer was too slow: no gap is known */
 };
 
-/** struct daq_gap - what is missing between the frame delivered before and this one */
+/*
+ * Why data are missing. Where segments are lost each reason but the last three has a
+ * counter in the driver; Documentation/daq.rst tells what to do about it.
+ */
+enum daq_loss {
+	DAQ_LOSS_NO_BUFFER,	/* the card had no room: the application was too slow */
+	DAQ_LOSS_FIFO_OVERRUN,	/* the card was not kicked in time: the host was too slow */
+	DAQ_LOSS_TOO_LONG,	/* the segment would have taken too many buffers */
+	DAQ_LOSS_RING_FULL,	/* the socket's ring was full */
+	DAQ_LOSS_STOPPED,	/* they were in a queue that was stopped */
+	DAQ_LOSS_BAD_DESC,	/* the card told of them what cannot be */
+	DAQ_LOSS_NO_MEMORY,	/* the kernel had no memory */
+	DAQ_LOSS_NO_FRAGS,	/* the XDP program or the socket takes one buffer only */
+	DAQ_LOSS_REDIRECT,	/* the socket could not be given them */
+	DAQ_LOSS_ABORTED,	/* the XDP program had an error */
+	DAQ_LOSS_MALFORMED,	/* the header contradicted itself: thrown away here */
+	DAQ_LOSS_XDP,		/* the XDP program dropped them */
+	DAQ_LOSS_STACK,		/* they went to the network stack */
+	DAQ_LOSS_UNKNOWN,	/* nobody has counted them */
+	DAQ_LOSS_OFF,		/* the channel was switched off: nothing was acquired */
+	DAQ_LOSS_RESET,		/* the card was reset */
+	DAQ_LOSSES
+};
+
+/** daq_loss_name() - such as "no buffer"; of something that is no enum daq_loss "?" */
+const char *daq_loss_name(unsigned int loss);
+
+/**
+ * struct daq_gap - what is missing between the frame delivered before and this one
+ *
+ * Frames, segments and samples are exact. So is what the card and the host dropped of
+ * the segments. The reasons come from the driver's counters: when several of the same
+ * side count at a time, which gap each belongs to is a guess, but the sum is right.
+ */
 struct daq_gap {
-	uint64_t frames;	/* not delivered, whether none or some of their segments came */
+	uint64_t frames;	/* lost, whether none or some of their segments came */
 	uint64_t segments;	/* that never arrived */
-	uint64_t samples;	/* not delivered */
+	uint64_t samples;	/* not delivered, of all that the card has taken */
+	uint64_t card_segments;	/* of the segments, what the card itself dropped */
+	uint64_t off_ns;	/* time that the channel was off, by the card's clock */
+	uint64_t filtered_frames;	/* not lost: the trigger did not want them */
+	uint64_t filtered_segments;	/* dropped for that; not in segments */
+	uint32_t reasons;		/* why data were lost: 1 << enum daq_loss */
+	uint64_t by_reason[DAQ_LOSSES];	/* segments; the sum is @segments */
 };
 
 /** struct daq_frame - one frame; its memory is the application's until daq_chan__release() */
@@ -335,6 +376,9 @@ struct daq_chan_stats {
 	uint64_t rx_fill_ring_empty;
 	uint64_t tx_invalid_descs;
 	uint64_t tx_ring_empty;
+	uint64_t lost_by_card;		/* of lost_segments */
+	uint64_t lost_by_reason[DAQ_LOSSES];	/* lost_segments, by enum daq_loss */
+	uint64_t off_ns;		/* time that the channel was off between frames */
 	uint64_t missed;		/* headers that an observer was too slow for */
 };
 

@@ -2,6 +2,7 @@
 /* Input channels: descriptors become segments, segments become frames. */
 #include <errno.h>
 #include <linux/if_xdp.h>
+#include <string.h>
 #include "internal.h"
 
 static struct daq_record *current_record(struct daq_chan *chan)
@@ -29,6 +30,7 @@ static void empty_record(struct daq_chan *chan, struct daq_record *record)
 void daq_input__open(struct daq_chan *chan)
 {
 	daq_assembly__init(&chan->assembly, &chan->format);
+	chan->assembly.truncated = chan->truncated;
 	chan->pool.planned = chan->zero_copy;
 	chan->current = chan->free_records[--chan->free_record_count];
 }
@@ -54,6 +56,7 @@ int daq_chan__start(struct daq_chan *chan)
 	 * would be used up by segments that nobody gets.
 	 */
 	post(chan);
+	daq_loss__open(chan);
 	return 0;
 }
 
@@ -102,18 +105,35 @@ static size_t packet_len(const struct daq_chan *chan)
 	return len;
 }
 
+/* What the host has filtered is told in front of the header, which then is the card's. */
+static void take_filtered(struct daq_chan *chan, struct daq_hdr *hdr)
+{
+	struct daq_filtered told;
+
+	if (!(hdr->flags & DAQ_HDR_F_FILTERED) ||
+	    chan->packet[0].addr % DAQ_CHUNK_SIZE < sizeof(told))
+		return;
+	memcpy(&told, (const char *)hdr - sizeof(told), sizeof(told));
+	daq_assembly__filtered(&chan->assembly, &told);
+	hdr->flags &= ~DAQ_HDR_F_FILTERED;
+}
+
 /* Returns what daq_assembly__push() does, with the packet's chunks where they belong. */
 static int take_packet(struct daq_chan *chan)
 {
-	const struct daq_hdr *hdr = (const void *)(chan->memory + chan->packet[0].addr);
+	struct daq_hdr *hdr = (void *)(chan->memory + chan->packet[0].addr);
 	int verdict = -EBADMSG;
 
-	if (chan->packet_count <= MAX_PACKET && chan->packet[0].len >= DAQ_HDR_LEN)
+	if (chan->packet_count <= MAX_PACKET && chan->packet[0].len >= DAQ_HDR_LEN) {
+		take_filtered(chan, hdr);
 		verdict = daq_assembly__push(&chan->assembly, hdr, packet_len(chan));
+	}
 	if (verdict < 0) {
 		discard_packet(chan);
 		return verdict;
 	}
+	if (verdict == DAQ_PUSH_CUT)
+		return verdict;
 	chan->stats.segments++;
 	if (verdict & DAQ_PUSH_ABANDON)
 		empty_record(chan, current_record(chan));
@@ -129,16 +149,6 @@ static int take_packet(struct daq_chan *chan)
 	return verdict;
 }
 
-static void count_frame(struct daq_chan *chan, const struct daq_frame *frame)
-{
-	chan->stats.frames += frame->iovcnt > 0;
-	chan->stats.contiguous += frame->iovcnt == 1;
-	chan->stats.bytes += frame->len;
-	chan->stats.lost_frames += frame->gap.frames;
-	chan->stats.lost_segments += frame->gap.segments;
-	chan->stats.lost_samples += frame->gap.samples;
-}
-
 static void deliver(struct daq_chan *chan, struct daq_frame *frame)
 {
 	struct daq_record *record = current_record(chan);
@@ -152,7 +162,7 @@ static void deliver(struct daq_chan *chan, struct daq_frame *frame)
 	frame->data = frame->iovcnt == 1 ? frame->iov[0].iov_base : NULL;
 	record->held = true;
 	chan->current = chan->free_records[--chan->free_record_count];
-	count_frame(chan, frame);
+	daq_loss__explain(chan, &frame->gap);
 }
 
 /* Takes one descriptor: true: it completes a packet. */
@@ -169,27 +179,37 @@ static bool receive_chunk(struct daq_chan *chan, const struct xdp_desc *desc)
 	return !more;
 }
 
-/* Receives until a frame is whole: 1, 0: nothing more has arrived, or an error. */
-static int receive(struct daq_chan *chan, struct daq_frame *frame)
+/* Takes descriptors until a packet is whole, if there is none left over. */
+static bool receive_packet(struct daq_chan *chan)
 {
 	struct xdp_desc desc;
 	uint32_t index;
-	int verdict;
 
-	while (xsk_ring_cons__peek(&chan->rx, 1, &index)) {
+	while (!chan->packet_again && xsk_ring_cons__peek(&chan->rx, 1, &index)) {
 		desc = *xsk_ring_cons__rx_desc(&chan->rx, index);
 		xsk_ring_cons__release(&chan->rx, 1);
-		if (!receive_chunk(chan, &desc))
-			continue;
+		if (receive_chunk(chan, &desc))
+			return true;
+	}
+	return chan->packet_again;
+}
 
+/* Receives until a frame is whole: 1, 0: nothing more has arrived, or an error. */
+static int receive(struct daq_chan *chan, struct daq_frame *frame)
+{
+	int verdict;
+
+	while (receive_packet(chan)) {
 		verdict = take_packet(chan);
-		chan->packet_count = 0;
+		chan->packet_again = verdict == DAQ_PUSH_CUT;
+		if (!chan->packet_again)
+			chan->packet_count = 0;
 		if (verdict == -EMSGSIZE)
 			return daq_error(verdict, "the format of channel %u of %s was changed and frames no longer fit the buffer: open it again",
 					 chan->number, chan->card->ifname);
 		if (verdict == -EBADMSG) {
 			chan->stats.malformed++;
-		} else if (verdict & DAQ_PUSH_FRAME) {
+		} else if (verdict & (DAQ_PUSH_FRAME | DAQ_PUSH_CUT)) {
 			deliver(chan, frame);
 			return 1;
 		}
@@ -197,6 +217,23 @@ static int receive(struct daq_chan *chan, struct daq_frame *frame)
 	/* not before: with the frame's own chunks back there are whole slots to post */
 	post(chan);
 	return 0;
+}
+
+static void count_frame(struct daq_chan *chan, const struct daq_frame *frame)
+{
+	const struct daq_gap *gap = &frame->gap;
+	unsigned int i;
+
+	chan->stats.frames += frame->iovcnt > 0;
+	chan->stats.contiguous += frame->iovcnt == 1;
+	chan->stats.bytes += frame->len;
+	chan->stats.lost_frames += gap->frames;
+	chan->stats.lost_segments += gap->segments;
+	chan->stats.lost_samples += gap->samples;
+	chan->stats.lost_by_card += gap->card_segments;
+	for (i = 0; i < DAQ_LOSSES; i++)
+		chan->stats.lost_by_reason[i] += gap->by_reason[i];
+	chan->stats.off_ns += gap->off_ns;
 }
 
 int daq_input__poll(struct daq_chan *chan, struct daq_frame *frame)
@@ -209,6 +246,8 @@ int daq_input__poll(struct daq_chan *chan, struct daq_frame *frame)
 		return daq_error(-ENOBUFS, "all %u frames of channel %u are held: release some",
 				 chan->record_count - 1, chan->number);
 	ret = receive(chan, frame);
+	if (ret == 1)
+		count_frame(chan, frame);
 	return ret ? ret : daq_chan__link_error(chan);
 }
 

@@ -3,6 +3,7 @@
 #define DAQRING_INTERNAL_H
 
 #include <net/if.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <sys/queue.h>
 #include <xdp/xsk.h>
@@ -31,8 +32,9 @@ struct daq_card {
 	int epfd;			/* all channels with a callback, for daq_card__dispatch() */
 
 	struct mnl_socket *netlink;
+	pthread_mutex_t netlink_lock;	/* one exchange at a time: channels ask for counters */
 	uint16_t family;
-	uint32_t sequence;
+	_Atomic uint32_t sequence;
 
 	/* of the steering program, which other processes may share; -1 until an input opens */
 	int steer_link;			/* its BPF link: it stays while anybody has that open */
@@ -70,6 +72,12 @@ struct daq_record {
 struct daq_ring_memory {
 	void *base;
 	size_t bytes;
+};
+
+/* Segments by reason, since the card came to be. */
+struct daq_losses {
+	uint64_t counted[DAQ_LOSSES];	/* as last read */
+	uint64_t told[DAQ_LOSSES];	/* that are in a gap, or were before the channel started */
 };
 
 struct daq_chan {
@@ -116,6 +124,9 @@ struct daq_chan {
 	uint32_t current;		/* record that is being collected */
 	struct xdp_desc packet[MAX_PACKET];	/* being received */
 	uint32_t packet_count;		/* may be more than fit: then it is no segment */
+	bool packet_again;		/* it is whole, and to be looked at again */
+	struct daq_losses losses;
+	bool truncated;			/* such frames are wanted */
 	daq_frame_fn on_frame;
 	void *on_frame_ctx;
 
@@ -147,6 +158,10 @@ int daq_netlink__set_personality(struct daq_card *card, enum daq_personality per
 int daq_netlink__set_cable(struct daq_card *card, unsigned int far_end);
 int daq_netlink__set(struct daq_card *card, unsigned int channel,
 		     const struct daq_format *format, unsigned int mask);
+
+/* Segments that were lost, by enum daq_loss: those that the driver counts. */
+int daq_netlink__losses(struct daq_card *card, unsigned int channel,
+			uint64_t counted[DAQ_LOSSES]);
 
 /* steering.c */
 void daq_steering__init(struct daq_card *card);
@@ -229,6 +244,10 @@ int daq_observer__start(struct daq_chan *chan);
 int daq_observer__poll(struct daq_chan *chan, struct daq_frame *frame);
 /* Brings the statistics up to date. */
 void daq_observer__count_missed(struct daq_chan *chan);
+/* loss.c */
+void daq_loss__open(struct daq_chan *chan);
+/* Why the segments of a gap are missing. */
+void daq_loss__explain(struct daq_chan *chan, struct daq_gap *gap);
 
 /* output.c */
 int daq_output__check(const struct daq_chan *chan);

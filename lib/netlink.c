@@ -4,6 +4,7 @@
 #include <libmnl/libmnl.h>
 #include <linux/genetlink.h>
 #include <linux/netlink.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -19,7 +20,7 @@ static struct nlmsghdr *request(struct daq_card *card, void *buf, uint16_t type,
 
 	nlh->nlmsg_type = type;
 	nlh->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK | flags;
-	nlh->nlmsg_seq = ++card->sequence;
+	nlh->nlmsg_seq = atomic_fetch_add(&card->sequence, 1);
 	genl = mnl_nlmsg_put_extra_header(nlh, sizeof(*genl));
 	genl->cmd = command;
 	genl->version = version;
@@ -69,8 +70,7 @@ static int report_done(const struct daq_card *card, const struct nlmsghdr *nlh, 
 	return *err < 0 ? report(card, nlh, sizeof(*err), *err, what) : 0;
 }
 
-/* Sends a request and hands every reply to @reply until the kernel has acknowledged. */
-static int transact(struct daq_card *card, struct nlmsghdr *nlh, mnl_cb_t reply, void *data,
+static int exchange(struct daq_card *card, struct nlmsghdr *nlh, mnl_cb_t reply, void *data,
 		    const char *what)
 {
 	unsigned int port = mnl_socket_get_portid(card->netlink);
@@ -101,6 +101,18 @@ static int transact(struct daq_card *card, struct nlmsghdr *nlh, mnl_cb_t reply,
 			reply(answer, data);
 		}
 	}
+}
+
+/* Sends a request and hands every reply to @reply until the kernel has acknowledged. */
+static int transact(struct daq_card *card, struct nlmsghdr *nlh, mnl_cb_t reply, void *data,
+		    const char *what)
+{
+	int err;
+
+	pthread_mutex_lock(&card->netlink_lock);
+	err = exchange(card, nlh, reply, data, what);
+	pthread_mutex_unlock(&card->netlink_lock);
+	return err;
 }
 
 static int take_family(const struct nlattr *attr, void *data)
@@ -268,6 +280,53 @@ int daq_netlink__set(struct daq_card *card, unsigned int channel,
 		mnl_attr_put_u32(nlh, DAQ_A_CHANNEL_OUTPUT_LOW, format->output_low);
 	snprintf(what, sizeof(what), "setting channel %u", channel);
 	return transact(card, nlh, count_reply, &(unsigned int){ 0 }, what);
+}
+
+static const struct {
+	uint16_t attr;
+	enum daq_loss loss;
+} losses[] = {
+	{ DAQ_A_STATS_STACK, DAQ_LOSS_STACK },
+	{ DAQ_A_STATS_DROP_XDP, DAQ_LOSS_XDP },
+	{ DAQ_A_STATS_DROP_ABORTED, DAQ_LOSS_ABORTED },
+	{ DAQ_A_STATS_DROP_RING_FULL, DAQ_LOSS_RING_FULL },
+	{ DAQ_A_STATS_DROP_REDIRECT, DAQ_LOSS_REDIRECT },
+	{ DAQ_A_STATS_DROP_NO_MEMORY, DAQ_LOSS_NO_MEMORY },
+	{ DAQ_A_STATS_DROP_NO_FRAGS, DAQ_LOSS_NO_FRAGS },
+	{ DAQ_A_STATS_DROP_BAD_DESC, DAQ_LOSS_BAD_DESC },
+	{ DAQ_A_STATS_DROP_STOPPED, DAQ_LOSS_STOPPED },
+	{ DAQ_A_STATS_DROP_NO_BUFFER, DAQ_LOSS_NO_BUFFER },
+	{ DAQ_A_STATS_DROP_TOO_LONG, DAQ_LOSS_TOO_LONG },
+	{ DAQ_A_STATS_DROP_FIFO_OVERRUN, DAQ_LOSS_FIFO_OVERRUN },
+};
+
+static int take_loss(const struct nlattr *attr, void *data)
+{
+	uint64_t *counted = data;
+	unsigned int i;
+
+	for (i = 0; i < sizeof(losses) / sizeof(losses[0]); i++)
+		if (losses[i].attr == mnl_attr_get_type(attr) &&
+		    mnl_attr_validate(attr, MNL_TYPE_U64) == 0)
+			counted[losses[i].loss] = mnl_attr_get_u64(attr);
+	return MNL_CB_OK;
+}
+
+static int loss_reply(const struct nlmsghdr *nlh, void *data)
+{
+	return mnl_attr_parse(nlh, sizeof(struct genlmsghdr), take_loss, data);
+}
+
+int daq_netlink__losses(struct daq_card *card, unsigned int channel,
+			uint64_t counted[DAQ_LOSSES])
+{
+	char buf[512] __attribute__((aligned(NLMSG_ALIGNTO)));
+	struct nlmsghdr *nlh;
+
+	nlh = request(card, buf, card->family, 0, DAQ_CMD_STATS_GET, DAQ_FAMILY_VERSION);
+	mnl_attr_put_u32(nlh, DAQ_A_STATS_IFINDEX, card->ifindex);
+	mnl_attr_put_u32(nlh, DAQ_A_STATS_ID, channel);
+	return transact(card, nlh, loss_reply, counted, "reading the counters");
 }
 
 int daq_netlink__set_cable(struct daq_card *card, unsigned int far_end)

@@ -286,6 +286,189 @@ static bool test_notice(void)
 	return true;
 }
 
+static int push_from(struct daq_assembly *assembly, uint32_t frame, uint16_t run,
+		     uint64_t sample, uint64_t time, uint64_t dropped)
+{
+	struct daq_hdr hdr;
+	uint32_t n;
+	int verdict = 0;
+
+	for (n = 0; n < 4; n++) {
+		hdr = header(frame, n, FRAME, SEGMENT);
+		hdr.run = htons(run);
+		hdr.sample = htobe64(sample + n * SEGMENT / 2);
+		hdr.timestamp = htobe64(time + n * SEGMENT / 2 * 1000);
+		hdr.dropped = htobe64(dropped);
+		verdict = push(assembly, &hdr);
+	}
+	return verdict;
+}
+
+/* Of what is missing, the card has dropped what its headers say. */
+static bool test_card_or_host(void)
+{
+	struct daq_assembly assembly;
+	struct daq_frame frame;
+
+	daq_assembly__init(&assembly, &small_format);
+	push_from(&assembly, 0, 1, 0, 0, 100);
+	daq_assembly__frame(&assembly, &frame);
+	push_from(&assembly, 3, 1, 3 * FRAME / 2, 0, 105);
+	daq_assembly__frame(&assembly, &frame);
+	CHECK(frame.gap.frames == 2 && frame.gap.segments == 8 && frame.gap.card_segments == 5);
+	CHECK(frame.status == DAQ_FRAME_GAP_BEFORE && !frame.gap.reasons);
+	/* it never drops more than is missing; ordinary packets count there, too */
+	push_from(&assembly, 4, 1, 4 * FRAME / 2, 0, 107);
+	daq_assembly__frame(&assembly, &frame);
+	CHECK(frame.status == 0 && !frame.gap.card_segments);
+	return true;
+}
+
+/* A megahertz: a sample is a microsecond. */
+static const struct daq_format timed_format = {
+	.sample_bytes = 2, .segment_bytes = SEGMENT, .frame_bytes = FRAME, .rate = 1000000,
+};
+
+/* The channel was off: for how long, and what was lost beside that. */
+static bool test_off(void)
+{
+	struct daq_assembly assembly;
+	struct daq_frame frame;
+
+	daq_assembly__init(&assembly, &timed_format);
+	push_from(&assembly, 0, 1, 0, 5000000, 0);
+	daq_assembly__frame(&assembly, &frame);
+	/* a second later, with nothing lost */
+	push_from(&assembly, 1, 2, FRAME / 2, 5000000 + FRAME / 2 * 1000 + 1000000000, 0);
+	daq_assembly__frame(&assembly, &frame);
+	CHECK(frame.status == DAQ_FRAME_GAP_BEFORE && frame.gap.reasons == 1u << DAQ_LOSS_OFF);
+	CHECK(frame.gap.off_ns == 1000000000 && !frame.gap.frames && !frame.gap.samples);
+	CHECK(!frame.gap.segments);
+
+	/* frame 2 was cut short after three segments, of which one came */
+	push_from(&assembly, 2, 2, 2 * FRAME / 2, 0, 0);
+	daq_assembly__frame(&assembly, &frame);
+	{
+		struct daq_hdr hdr = header(3, 0, FRAME, SEGMENT);
+
+		hdr.run = htons(2);
+		hdr.sample = htobe64(3 * FRAME / 2);
+		hdr.timestamp = htobe64(7000000);
+		CHECK(push(&assembly, &hdr) == DAQ_PUSH_KEEP);
+	}
+	push_from(&assembly, 4, 3, 3 * FRAME / 2 + 3 * SEGMENT / 2,
+		  7000000 + 3 * SEGMENT / 2 * 1000 + 77, 1);
+	daq_assembly__frame(&assembly, &frame);
+	CHECK(frame.gap.frames == 1 && frame.gap.segments == 2 && frame.gap.card_segments == 1);
+	CHECK(frame.gap.samples == 3 * SEGMENT / 2 && frame.gap.off_ns == 77);
+	return true;
+}
+
+/* The card was reset: its numbers begin with 0, even when that is not seen. */
+static bool test_reset(void)
+{
+	struct daq_assembly assembly;
+	struct daq_frame frame;
+
+	daq_assembly__init(&assembly, &timed_format);
+	push_from(&assembly, 3, 0x0005, 3 * FRAME / 2, 5000000, 9);
+	daq_assembly__frame(&assembly, &frame);
+	push_from(&assembly, 10, 0x0101, 10 * FRAME / 2, 50000000, 3);
+	daq_assembly__frame(&assembly, &frame);
+	CHECK(frame.status == (DAQ_FRAME_RESTARTED | DAQ_FRAME_GAP_BEFORE));
+	CHECK(frame.gap.reasons == 1u << DAQ_LOSS_RESET && frame.gap.frames == 10);
+	CHECK(frame.gap.segments == 40 && frame.gap.card_segments == 3);
+	CHECK(frame.gap.samples == 10 * FRAME / 2 && frame.number == 10);
+	CHECK(frame.gap.off_ns == 45000000 - 11 * FRAME / 2 * 1000);
+	return true;
+}
+
+static void tell(struct daq_assembly *assembly, uint64_t frames, uint64_t flags)
+{
+	struct daq_filtered told = {
+		.frames = frames, .segments = 4 * frames, .bytes = frames * FRAME, .flags = flags,
+	};
+
+	daq_assembly__filtered(assembly, &told);
+}
+
+/* What a trigger has dropped is not lost. */
+static bool test_filtered(void)
+{
+	struct daq_assembly assembly;
+	struct daq_frame frame;
+	struct daq_hdr hdr;
+
+	daq_assembly__init(&assembly, &small_format);
+	tell(&assembly, 7, 0);
+	push_segments(&assembly, 0, 0, 3);
+	daq_assembly__frame(&assembly, &frame);
+	CHECK(!frame.gap.filtered_frames);
+	tell(&assembly, 16, 0);
+	push_segments(&assembly, 10, 0, 3);
+	daq_assembly__frame(&assembly, &frame);
+	CHECK(frame.status == 0 && frame.gap.filtered_frames == 9 && !frame.gap.frames);
+	CHECK(frame.gap.filtered_segments == 36 && !frame.gap.segments && !frame.gap.samples);
+
+	/* of nine more, one was lost as a whole and of one a segment */
+	hdr = header(20, 0, FRAME, SEGMENT);
+	daq_assembly__filtered(&assembly, &(struct daq_filtered){
+		.frames = 24, .segments = 16 * 4 + 31, .bytes = 16 * FRAME + 31 * SEGMENT });
+	push(&assembly, &hdr);
+	push_segments(&assembly, 20, 1, 3);
+	daq_assembly__frame(&assembly, &frame);
+	CHECK(frame.gap.filtered_frames == 8 && frame.gap.filtered_segments == 31);
+	CHECK(frame.gap.frames == 1 && frame.gap.segments == 5);
+	CHECK(frame.gap.samples == 5 * SEGMENT / 2);
+
+	/* the end of a frame that is not wanted */
+	hdr = header(21, 3, FRAME, SEGMENT);
+	hdr.flags |= DAQ_HDR_F_LAST;
+	daq_assembly__filtered(&assembly, &(struct daq_filtered){
+		.frames = 25, .segments = 16 * 4 + 34, .bytes = 16 * FRAME + 34 * SEGMENT,
+		.flags = DAQ_FILTERED_F_UNWANTED });
+	CHECK(push(&assembly, &hdr) == DAQ_PUSH_FRAME);
+	daq_assembly__frame(&assembly, &frame);
+	CHECK(frame.status == (DAQ_FRAME_ABORTED | DAQ_FRAME_LAST) && !frame.gap.frames);
+	CHECK(!frame.gap.segments && !frame.gap.samples && frame.gap.filtered_frames == 1);
+	return true;
+}
+
+static bool test_truncated(void)
+{
+	struct daq_assembly assembly;
+	struct daq_frame frame;
+	struct daq_hdr hdr;
+
+	daq_assembly__init(&assembly, &small_format);
+	assembly.truncated = true;
+	CHECK(push_segments(&assembly, 0, 0, 1) == DAQ_PUSH_KEEP);
+	CHECK(push_segment(&assembly, 0, 3) == DAQ_PUSH_CUT);
+	daq_assembly__frame(&assembly, &frame);
+	CHECK(frame.status == DAQ_FRAME_TRUNCATED && frame.len == 2 * SEGMENT);
+	CHECK(!frame.gap.segments && frame.number == 0);
+	CHECK(push_segment(&assembly, 0, 3) == 0);
+	CHECK(push_segments(&assembly, 1, 0, 3) == (DAQ_PUSH_KEEP | DAQ_PUSH_FRAME));
+	daq_assembly__frame(&assembly, &frame);
+	CHECK(frame.status == DAQ_FRAME_GAP_BEFORE && !frame.gap.frames);
+	CHECK(frame.gap.segments == 1 && frame.gap.samples == SEGMENT && frame.number == 1);
+
+	/* silence behind the hole tells, too, but not twice */
+	push_segments(&assembly, 2, 0, 1);
+	hdr = notice(3, 0, 0);
+	CHECK(push(&assembly, &hdr) == DAQ_PUSH_CUT);
+	daq_assembly__frame(&assembly, &frame);
+	CHECK(frame.status == DAQ_FRAME_TRUNCATED && frame.len == 2 * SEGMENT);
+	CHECK(push(&assembly, &hdr) == DAQ_PUSH_FRAME);
+	daq_assembly__frame(&assembly, &frame);
+	CHECK(frame.status == (DAQ_FRAME_ABORTED | DAQ_FRAME_GAP_BEFORE));
+	CHECK(frame.gap.segments == 2 && frame.gap.samples == SEGMENT && !frame.gap.frames);
+	CHECK(push_segments(&assembly, 3, 0, 3) == (DAQ_PUSH_KEEP | DAQ_PUSH_FRAME));
+	daq_assembly__frame(&assembly, &frame);
+	CHECK(frame.status == 0 && frame.number == 3);
+	return true;
+}
+
 static bool test_damaged(void)
 {
 	struct daq_hdr hdr = header(0, 1, FRAME, SEGMENT);
@@ -708,6 +891,54 @@ static uint32_t away(const struct daq_pool *pool)
 	return n;
 }
 
+/* What a frame's headers say goes through the channel to the application, once. */
+static bool test_truncated_in_memory(void)
+{
+	struct daq_frame frame;
+	struct card card;
+
+	card_init(&card, &big_format, 6);
+	card.chan.assembly.truncated = true;
+	card_frame(&card, big_format.frame_bytes, 1 << 1);
+	card_frame(&card, big_format.frame_bytes, 0);
+	CHECK(daq_input__poll(&card.chan, &frame) == 1);
+	CHECK(frame.status == DAQ_FRAME_TRUNCATED && frame.len == 16384 && intact(&frame));
+	daq_chan__release(&card.chan, &frame);
+	CHECK(daq_input__poll(&card.chan, &frame) == 1);
+	CHECK(frame.number == 1 && frame.gap.segments == 1 && intact(&frame));
+	daq_chan__release(&card.chan, &frame);
+	CHECK(card.chan.stats.segments == 3 + 4 && away(&card.chan.pool) == posted(&card));
+	card_free(&card);
+	return true;
+}
+
+/* The driver's counters say why; nothing is counted twice, and nothing is made up. */
+static bool test_reasons(void)
+{
+	struct daq_gap gap = { .segments = 10, .card_segments = 7 };
+	struct daq_losses *losses;
+	struct card card;
+
+	card_init(&card, &big_format, 3);
+	losses = &card.chan.losses;
+	losses->counted[DAQ_LOSS_NO_BUFFER] = 9;
+	losses->counted[DAQ_LOSS_RING_FULL] = 2;
+	daq_loss__explain(&card.chan, &gap);
+	CHECK(gap.by_reason[DAQ_LOSS_NO_BUFFER] == 7 && gap.by_reason[DAQ_LOSS_RING_FULL] == 2);
+	CHECK(gap.by_reason[DAQ_LOSS_UNKNOWN] == 1);
+	CHECK(gap.reasons == (1u << DAQ_LOSS_NO_BUFFER | 1u << DAQ_LOSS_RING_FULL |
+			      1u << DAQ_LOSS_UNKNOWN));
+	/* the two that were left, and what came before the reset */
+	gap = (struct daq_gap){ .segments = 3, .card_segments = 1,
+				.reasons = 1u << DAQ_LOSS_RESET };
+	losses->counted[DAQ_LOSS_STOPPED] = 5;
+	daq_loss__explain(&card.chan, &gap);
+	CHECK(gap.segments == 7 && gap.card_segments == 2);
+	CHECK(gap.by_reason[DAQ_LOSS_NO_BUFFER] == 2 && gap.by_reason[DAQ_LOSS_STOPPED] == 5);
+	card_free(&card);
+	return true;
+}
+
 /*
  * Random losses, lengths and holding times: no frame is ever wrong, none is lost
  * uncounted. Segments are exact when no frame is short: of lost frames nobody knows.
@@ -831,6 +1062,11 @@ static const struct {
 	{ "last", test_last },
 	{ "early_last", test_early_last },
 	{ "notice", test_notice },
+	{ "card_or_host", test_card_or_host },
+	{ "off", test_off },
+	{ "reset", test_reset },
+	{ "filtered", test_filtered },
+	{ "truncated", test_truncated },
 	{ "damaged", test_damaged },
 	{ "hostile_headers", test_hostile_headers },
 	{ "pieces", test_pieces },
@@ -838,6 +1074,8 @@ static const struct {
 	{ "back_to_contiguous", test_back_to_contiguous },
 	{ "starved", test_starved },
 	{ "all_held", test_all_held },
+	{ "truncated_in_memory", test_truncated_in_memory },
+	{ "reasons", test_reasons },
 	{ "torture", test_torture },
 	{ "tiny_segments", test_tiny_segments },
 	{ "hostile_packets", test_hostile_packets },
