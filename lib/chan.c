@@ -330,6 +330,8 @@ int daq_chan__open(struct daq_card *card, unsigned int channel,
 	err = daq_opts_copy(&opts, sizeof(opts), user_opts);
 	if (err)
 		return err;
+	if (opts.policy > DAQ_STOP)
+		return daq_error(-EINVAL, "no such policy: %u", opts.policy);
 	if (opts.observe && (opts.direction == DAQ_OUTPUT || opts.sendable))
 		return daq_error(-EINVAL, "only inputs can be observed, and observers not be sent");
 	chan = daq_chan__new(card, channel, opts.direction);
@@ -337,6 +339,7 @@ int daq_chan__open(struct daq_card *card, unsigned int channel,
 		return -ENOMEM;
 	chan->sendable = opts.sendable;
 	chan->observing = opts.observe;
+	chan->policy = opts.policy;
 	chan->truncated = opts.truncated;
 	err = open_chan(chan, &opts);
 	if (err) {

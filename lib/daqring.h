@@ -148,6 +148,12 @@ enum daq_mode {
 	DAQ_MODE_COPY,
 };
 
+enum daq_policy {
+	DAQ_DROP_NEW,		/* what comes has no room, what waits is delivered */
+	DAQ_DROP_OLD,		/* always the newest frame; what waits before it is skipped */
+	DAQ_STOP,		/* after the first loss nothing more is delivered */
+};
+
 /** struct daq_chan_opts - optional; set @sz = sizeof(struct daq_chan_opts) */
 struct daq_chan_opts {
 	size_t sz;
@@ -160,6 +166,7 @@ struct daq_chan_opts {
 	int sendable;		/* for another process: daq_card__send() or close it */
 	int observe;		/* input: frames without their data, beside who has the channel */
 	int truncated;		/* input: deliver what came of a frame before a loss, too */
+	enum daq_policy policy;	/* input: what to do when the application is too slow */
 };
 
 /**
@@ -261,6 +268,7 @@ struct daq_gap {
 	uint64_t off_ns;	/* time that the channel was off, by the card's clock */
 	uint64_t filtered_frames;	/* not lost: the trigger did not want them */
 	uint64_t filtered_segments;	/* dropped for that; not in segments */
+	uint64_t skipped_frames;	/* not lost: older than the newest, DAQ_DROP_OLD */
 	uint32_t reasons;		/* why data were lost: 1 << enum daq_loss */
 	uint64_t by_reason[DAQ_LOSSES];	/* segments; the sum is @segments */
 };
@@ -296,10 +304,19 @@ struct daq_frame {
  * Return: 1: a frame, 0: timeout, -EINTR: a signal, -ENODEV: the card was
  * removed, -ENETDOWN: the interface is down (works again once it is up),
  * -ENOBUFS: all frames are held by the application, -EMSGSIZE: the format was
- * changed and frames no longer fit the buffer. Loss of the carrier is no
+ * changed and frames no longer fit the buffer, -EOVERFLOW: data were lost and
+ * the policy is DAQ_STOP, see daq_chan__loss(). Loss of the carrier is no
  * error. Frames that arrived before an error are delivered first.
  */
 int daq_chan__next(struct daq_chan *chan, struct daq_frame *frame, int timeout_ms);
+
+/**
+ * daq_chan__loss() - what has ended a channel with DAQ_STOP
+ * @gap: gets what is missing behind the last frame delivered
+ *
+ * Return: 1: data were lost, 0: nothing was.
+ */
+int daq_chan__loss(const struct daq_chan *chan, struct daq_gap *gap);
 
 /**
  * daq_chan__release() - give a frame back, in any order
@@ -379,6 +396,7 @@ struct daq_chan_stats {
 	uint64_t lost_by_card;		/* of lost_segments */
 	uint64_t lost_by_reason[DAQ_LOSSES];	/* lost_segments, by enum daq_loss */
 	uint64_t off_ns;		/* time that the channel was off between frames */
+	uint64_t skipped_frames;	/* by DAQ_DROP_OLD */
 	uint64_t missed;		/* headers that an observer was too slow for */
 };
 

@@ -194,8 +194,7 @@ static bool receive_packet(struct daq_chan *chan)
 	return chan->packet_again;
 }
 
-/* Receives until a frame is whole: 1, 0: nothing more has arrived, or an error. */
-static int receive(struct daq_chan *chan, struct daq_frame *frame)
+int daq_input__receive(struct daq_chan *chan, struct daq_frame *frame)
 {
 	int verdict;
 
@@ -219,6 +218,15 @@ static int receive(struct daq_chan *chan, struct daq_frame *frame)
 	return 0;
 }
 
+void daq_input__drop(struct daq_chan *chan, struct daq_frame *frame)
+{
+	struct daq_record *record = &chan->records[frame->id];
+
+	record->held = false;
+	empty_record(chan, record);
+	chan->free_records[chan->free_record_count++] = frame->id;
+}
+
 static void count_frame(struct daq_chan *chan, const struct daq_frame *frame)
 {
 	const struct daq_gap *gap = &frame->gap;
@@ -234,6 +242,7 @@ static void count_frame(struct daq_chan *chan, const struct daq_frame *frame)
 	for (i = 0; i < DAQ_LOSSES; i++)
 		chan->stats.lost_by_reason[i] += gap->by_reason[i];
 	chan->stats.off_ns += gap->off_ns;
+	chan->stats.skipped_frames += gap->skipped_frames;
 }
 
 int daq_input__poll(struct daq_chan *chan, struct daq_frame *frame)
@@ -242,10 +251,10 @@ int daq_input__poll(struct daq_chan *chan, struct daq_frame *frame)
 
 	if (chan->observing)
 		return daq_observer__poll(chan, frame);
-	if (!chan->free_record_count)
+	if (!chan->free_record_count && !chan->is_ahead)
 		return daq_error(-ENOBUFS, "all %u frames of channel %u are held: release some",
 				 chan->record_count - 1, chan->number);
-	ret = receive(chan, frame);
+	ret = daq_policy__receive(chan, frame);
 	if (ret == 1)
 		count_frame(chan, frame);
 	return ret ? ret : daq_chan__link_error(chan);
@@ -270,17 +279,12 @@ int daq_chan__next(struct daq_chan *chan, struct daq_frame *frame, int timeout_m
 
 int daq_input__release(struct daq_chan *chan, struct daq_frame *frame)
 {
-	struct daq_record *record;
-
-	/* there is nothing to hold */
+	/* an observer's frames have nothing to hold */
 	if (chan->observing)
 		return 0;
-	record = daq_chan__held(chan, frame);
-	if (!record)
+	if (!daq_chan__held(chan, frame))
 		return -EINVAL;
-	record->held = false;
-	empty_record(chan, record);
-	chan->free_records[chan->free_record_count++] = frame->id;
+	daq_input__drop(chan, frame);
 	post(chan);
 	return 0;
 }

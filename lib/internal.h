@@ -126,7 +126,12 @@ struct daq_chan {
 	uint32_t packet_count;		/* may be more than fit: then it is no segment */
 	bool packet_again;		/* it is whole, and to be looked at again */
 	struct daq_losses losses;
+	enum daq_policy policy;
 	bool truncated;			/* such frames are wanted */
+	struct daq_frame ahead;		/* came behind the newest frame ... */
+	bool is_ahead;			/* ... and is the next one */
+	bool has_lost;			/* DAQ_STOP: it is over */
+	struct daq_gap lost;		/* for this */
 	daq_frame_fn on_frame;
 	void *on_frame_ctx;
 
@@ -236,6 +241,11 @@ void daq_input__open(struct daq_chan *chan);
 int daq_input__poll(struct daq_chan *chan, struct daq_frame *frame);
 int daq_input__release(struct daq_chan *chan, struct daq_frame *frame);
 
+/* Gives back what is not delivered; posts nothing. */
+void daq_input__drop(struct daq_chan *chan, struct daq_frame *frame);
+/* The next frame as it came: 1, 0: none, or an error. */
+int daq_input__receive(struct daq_chan *chan, struct daq_frame *frame);
+
 /* observer.c */
 int daq_observer__open(struct daq_chan *chan, size_t buffer_bytes);
 void daq_observer__close(struct daq_chan *chan);
@@ -244,10 +254,16 @@ int daq_observer__start(struct daq_chan *chan);
 int daq_observer__poll(struct daq_chan *chan, struct daq_frame *frame);
 /* Brings the statistics up to date. */
 void daq_observer__count_missed(struct daq_chan *chan);
+
 /* loss.c */
 void daq_loss__open(struct daq_chan *chan);
 /* Why the segments of a gap are missing. */
 void daq_loss__explain(struct daq_chan *chan, struct daq_gap *gap);
+void daq_gap__add(struct daq_gap *gap, const struct daq_gap *other);
+
+/* policy.c */
+/* As daq_input__receive(), as the channel's policy will have it. */
+int daq_policy__receive(struct daq_chan *chan, struct daq_frame *frame);
 
 /* output.c */
 int daq_output__check(const struct daq_chan *chan);

@@ -122,3 +122,20 @@ void daq_loss__explain(struct daq_chan *chan, struct daq_gap *gap)
 	explain(losses, gap, by_card, COUNT(by_card), gap->card_segments);
 	explain(losses, gap, by_host, COUNT(by_host), gap->segments - gap->card_segments);
 }
+
+void daq_gap__add(struct daq_gap *gap, const struct daq_gap *other)
+{
+	unsigned int i;
+
+	gap->frames += other->frames;
+	gap->segments += other->segments;
+	gap->samples += other->samples;
+	gap->card_segments += other->card_segments;
+	gap->off_ns += other->off_ns;
+	gap->filtered_frames += other->filtered_frames;
+	gap->filtered_segments += other->filtered_segments;
+	gap->skipped_frames += other->skipped_frames;
+	gap->reasons |= other->reasons;
+	for (i = 0; i < DAQ_LOSSES; i++)
+		gap->by_reason[i] += other->by_reason[i];
+}

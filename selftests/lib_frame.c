@@ -912,6 +912,52 @@ static bool test_truncated_in_memory(void)
 	return true;
 }
 
+static bool test_drop_old(void)
+{
+	struct daq_frame frame, held;
+	struct card card;
+	int n;
+
+	card_init(&card, &big_format, 6);
+	card.chan.policy = DAQ_DROP_OLD;
+	for (n = 0; n < 4; n++)
+		card_frame(&card, big_format.frame_bytes, n == 1 ? 1 : 0);
+	CHECK(daq_input__poll(&card.chan, &held) == 1);
+	CHECK(held.number == 3 && held.gap.skipped_frames == 2 && held.gap.frames == 1);
+	CHECK(held.status == DAQ_FRAME_GAP_BEFORE && intact(&held));
+	CHECK(daq_input__poll(&card.chan, &frame) == 0);
+	for (n = 0; n < 2; n++)
+		card_frame(&card, big_format.frame_bytes, 0);
+	CHECK(daq_input__poll(&card.chan, &frame) == 1 && frame.number == 5);
+	CHECK(frame.gap.skipped_frames == 1 && !frame.status && intact(&held));
+	daq_chan__release(&card.chan, &held);
+	daq_chan__release(&card.chan, &frame);
+	CHECK(card.chan.stats.skipped_frames == 3 && card.chan.stats.frames == 2);
+	CHECK(away(&card.chan.pool) == posted(&card));
+	card_free(&card);
+	return true;
+}
+
+static bool test_stop(void)
+{
+	struct daq_frame frame;
+	struct daq_gap gap;
+	struct card card;
+	int n;
+
+	card_init(&card, &big_format, 6);
+	card.chan.policy = DAQ_STOP;
+	for (n = 0; n < 4; n++)
+		card_frame(&card, big_format.frame_bytes, n == 1 ? 1 : 0);
+	CHECK(daq_input__poll(&card.chan, &frame) == 1 && frame.number == 0);
+	CHECK(daq_chan__loss(&card.chan, &gap) == 0);
+	for (n = 0; n < 2; n++)
+		CHECK(daq_input__poll(&card.chan, &frame) == -EOVERFLOW);
+	CHECK(daq_chan__loss(&card.chan, &gap) == 1 && gap.frames == 1 && gap.segments == 1);
+	card_free(&card);
+	return true;
+}
+
 /* The driver's counters say why; nothing is counted twice, and nothing is made up. */
 static bool test_reasons(void)
 {
@@ -1075,6 +1121,8 @@ static const struct {
 	{ "starved", test_starved },
 	{ "all_held", test_all_held },
 	{ "truncated_in_memory", test_truncated_in_memory },
+	{ "drop_old", test_drop_old },
+	{ "stop", test_stop },
 	{ "reasons", test_reasons },
 	{ "torture", test_torture },
 	{ "tiny_segments", test_tiny_segments },
