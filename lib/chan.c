@@ -231,9 +231,10 @@ static int open_steering(struct daq_chan *chan)
 {
 	int err = daq_steering__attach(chan->card);
 
-	if (!err)
-		daq_steering__begin(chan);
-	return err;
+	if (err)
+		return err;
+	daq_steering__begin(chan);
+	return daq_trigger__begin(chan);
 }
 
 static int open_observer(struct daq_chan *chan, const struct daq_chan_opts *opts)
@@ -355,6 +356,7 @@ void daq_chan__close(struct daq_chan *chan)
 	if (!chan)
 		return;
 	LIST_REMOVE(chan, siblings);
+	daq_trigger__end(chan);
 	if (chan->observing)
 		daq_observer__close(chan);
 	else
@@ -416,8 +418,10 @@ static void complete_stats(const struct daq_chan *chan, struct daq_chan_stats *s
 	struct xdp_statistics xdp = { 0 };
 	socklen_t len = sizeof(xdp);
 
-	if (chan->direction == DAQ_INPUT)
+	if (chan->direction == DAQ_INPUT) {
 		daq_steering__stats(chan, stats);
+		daq_trigger__stats(chan, stats);
+	}
 	/* fails once the card is gone: what the library counted is still of use */
 	getsockopt(chan->socket, SOL_XDP, XDP_STATISTICS, &xdp, &len);
 	stats->rx_dropped = xdp.rx_dropped;

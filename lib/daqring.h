@@ -397,11 +397,53 @@ struct daq_chan_stats {
 	uint64_t lost_by_reason[DAQ_LOSSES];	/* lost_segments, by enum daq_loss */
 	uint64_t off_ns;		/* time that the channel was off between frames */
 	uint64_t skipped_frames;	/* by DAQ_DROP_OLD */
+	uint64_t filtered_frames;	/* by the trigger, also behind the last frame */
+	uint64_t filtered_segments;
+	uint64_t filtered_bytes;
 	uint64_t missed;		/* headers that an observer was too slow for */
 };
 
 /** daq_chan__stats() - read the counters; @sz: sizeof(*stats) */
 int daq_chan__stats(struct daq_chan *chan, struct daq_chan_stats *stats, size_t sz);
+
+/* ---- Triggers: which frames of a channel are wanted ---- */
+
+struct daq_trigger;
+
+/**
+ * daq_trigger__open() - load a program that was made with <daq/daq_trigger.h>
+ * @path: BPF object file
+ * @program: name of the program in it; NULL: the only one
+ *
+ * It may be set on any input channel of this card, and is to be closed before the card.
+ * Needs CAP_BPF and CAP_NET_ADMIN.
+ *
+ * Return: 0, -ENOENT: no such file or program, -EINVAL: it is no trigger, -EACCES: the
+ * kernel has refused it.
+ */
+int daq_trigger__open(struct daq_card *card, const char *path, const char *program,
+		      struct daq_trigger **trigger);
+
+/** daq_trigger__close() - channels that have it keep it; NULL is fine */
+void daq_trigger__close(struct daq_trigger *trigger);
+
+/** daq_trigger__fd() - its BPF program, for daq_chan__set_trigger_fd() */
+int daq_trigger__fd(const struct daq_trigger *trigger);
+
+/**
+ * daq_chan__set_trigger() - have a program decide which frames of an input are wanted
+ * @trigger: instead of the one that the channel may have; NULL: none
+ *
+ * From a frame that begins after this on; any time, also before daq_chan__start().
+ * What it drops is not lost, see daq_gap. Closing the channel takes it away.
+ */
+int daq_chan__set_trigger(struct daq_chan *chan, const struct daq_trigger *trigger);
+
+/**
+ * daq_chan__set_trigger_fd() - the same with a program that the caller has loaded
+ * @fd: xdp.frags program that shares the maps of the card's steering program; -1: none
+ */
+int daq_chan__set_trigger_fd(struct daq_chan *chan, int fd);
 
 /* ---- Channels for processes that may not open them ---- */
 

@@ -19,6 +19,8 @@ struct mnl_socket;
 enum daq_steer_map {
 	DAQ_STEER_SOCKETS,
 	DAQ_STEER_COUNTERS,
+	DAQ_STEER_FILTERS,
+	DAQ_STEER_TRIGGERS,	/* those before it triggers have, too */
 	DAQ_STEER_MAPS
 };
 
@@ -132,6 +134,8 @@ struct daq_chan {
 	bool is_ahead;			/* ... and is the next one */
 	bool has_lost;			/* DAQ_STOP: it is over */
 	struct daq_gap lost;		/* for this */
+	bool has_trigger;
+	uint64_t filtered_before[3];	/* when it was opened: frames, segments, bytes */
 	daq_frame_fn on_frame;
 	void *on_frame_ctx;
 
@@ -169,6 +173,7 @@ int daq_netlink__losses(struct daq_card *card, unsigned int channel,
 			uint64_t counted[DAQ_LOSSES]);
 
 /* steering.c */
+extern const char *const daq_steer_map_names[DAQ_STEER_MAPS];
 void daq_steering__init(struct daq_card *card);
 int daq_steering__attach(struct daq_card *card);
 void daq_steering__detach(struct daq_card *card);
@@ -176,6 +181,8 @@ void daq_steering__detach(struct daq_card *card);
 void daq_steering__begin(struct daq_chan *chan);
 /* A descriptor of the counters that they cannot be changed by. */
 int daq_steering__share_counters(const struct daq_card *card);
+/* One of its maps; -1: this process may not use it. */
+int daq_steering__map(const struct daq_card *card, enum daq_steer_map map);
 int daq_steering__add(struct daq_chan *chan);
 void daq_steering__stats(const struct daq_chan *chan, struct daq_chan_stats *stats);
 
@@ -264,6 +271,12 @@ void daq_gap__add(struct daq_gap *gap, const struct daq_gap *other);
 /* policy.c */
 /* As daq_input__receive(), as the channel's policy will have it. */
 int daq_policy__receive(struct daq_chan *chan, struct daq_frame *frame);
+
+/* trigger.c */
+/* Forgets what another owner of the channel may have left. */
+int daq_trigger__begin(struct daq_chan *chan);
+void daq_trigger__end(struct daq_chan *chan);
+void daq_trigger__stats(struct daq_chan *chan, struct daq_chan_stats *stats);
 
 /* output.c */
 int daq_output__check(const struct daq_chan *chan);
