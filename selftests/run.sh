@@ -30,9 +30,10 @@ host_tests=(card_model card_modes card_doc card_outside card_bus card_fuzz lib_f
 # modes: chunks that cross pages, which bounce buffers do not.
 plain_tests=(link.sh format.sh xdp ptp.sh cable.sh tap.sh modes steady.sh lifetime.sh cycles personality.sh)
 # What applications and people do with the library and the daq command.
-user_tests=(samples.sh formats.sh dump.sh top.sh snap.sh verify.sh doctor.sh contiguous wakeups)
+user_tests=(samples.sh formats.sh dump.sh top.sh snap.sh verify.sh doctor.sh)
+library_tests=(loss trigger sharing handover observer contiguous wakeups)
 # All DMA through bounce buffers: what is not synchronised is not seen.
-bounce_tests=(capture conserve xsk_bare metadata steer record.sh output forward classic abuse sharing handover observer)
+bounce_tests=(capture conserve xsk_bare metadata steer record.sh output forward classic abuse)
 # The same, and by itself for the time that it takes.
 reconf_tests=(ethtool.sh queues reconfig)
 # By instructions, since a busy host makes times mean nothing.
@@ -42,10 +43,10 @@ newer_tests=(link.sh capture ptp.sh metadata ethtool.sh queues)
 # Whether it matters what card it is: back end, personality, tests.
 kinds=(
 	"soft polled xsk_bare modes output record.sh wakeups"
-	"soft kicked xsk_bare modes output cable.sh record.sh wakeups"
+	"soft kicked xsk_bare modes output cable.sh record.sh loss wakeups"
 	"pci interrupt link.sh ptp.sh xdp lifetime.sh ethtool.sh queues capture xsk_bare
-		metadata steer record.sh output forward classic abuse sharing handover
-		observer"
+		metadata steer record.sh output forward classic abuse loss trigger sharing
+		handover observer"
 	"pci polled lifetime.sh capture xsk_bare output record.sh"
 	"pci kicked lifetime.sh xsk_bare output record.sh wakeups"
 )
@@ -105,7 +106,7 @@ if [ "${1-}" = --debug ]; then
 	TEST_SCALE=${TEST_SCALE:-8}
 fi
 # For all tests of a group together; an idle machine needs a quarter of it.
-export VM_TIMEOUT=${VM_TIMEOUT:-1800}
+export VM_TIMEOUT=${VM_TIMEOUT:-2400}
 
 read -ra wanted <<<"${TESTS-}"
 wanted+=("$@")
@@ -327,6 +328,7 @@ else
 fi
 select_tests "${plain_tests[@]}" && run_group machine guest
 select_tests "${user_tests[@]}" && run_group "machine with applications" guest
+select_tests "${library_tests[@]}" && run_group "machine with consumers" guest
 select_tests "${bounce_tests[@]}" &&
 	VM_APPEND="${VM_APPEND-} swiotlb=65536,force" run_group "machine with bounce buffers" guest
 select_tests "${reconf_tests[@]}" &&
