@@ -94,6 +94,12 @@ struct daq_card *card_open(void)
 	return card;
 }
 
+void card_close(void)
+{
+	daq_card__close(card);
+	card = NULL;
+}
+
 static int interface_ioctl(unsigned long what, struct ifreq *ifr)
 {
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);

@@ -40,6 +40,8 @@ void card_del(const char *name);
 
 /* The same card by the library. */
 struct daq_card *card_open(void);
+/* Until it is used the next time. */
+void card_close(void);
 
 /* Brings the interface up or down; whether that worked. */
 bool card_up(bool up);

@@ -63,17 +63,24 @@ static bool high(u64 number, u64 first)
 	return false;
 }
 
-static struct daq_trigger *open_trigger(const char *file, const char *program)
+/* The object with examples of that name. */
+static const char *object(const char *name)
 {
-	struct daq_trigger *trigger;
-	char path[256];
+	static char path[256];
 	ssize_t len = readlink("/proc/self/exe", path, 128);
 
 	if (len < 0)
 		ktap_die("/proc/self/exe: %m");
 	path[len] = '\0';
-	sprintf(strrchr(path, '/'), "/../bpf/%s.bpf.o", file);
-	if (daq_trigger__open(card_open(), path, program, &trigger) < 0)
+	sprintf(strrchr(path, '/'), "/../bpf/%s.bpf.o", name);
+	return path;
+}
+
+static struct daq_trigger *open_trigger(const char *name, const char *program)
+{
+	struct daq_trigger *trigger;
+
+	if (daq_trigger__open(card_open(), object(name), program, &trigger) < 0)
 		ktap_die("%s", daq_errmsg());
 	return trigger;
 }
@@ -318,6 +325,30 @@ static void test_ends(void)
 	end("end");
 }
 
+/* The same by the command: three frames in a file, with nine between each two. */
+static void test_command(void)
+{
+	char file[] = "/tmp/trigger.XXXXXX";
+	u16 first[3] = { 0 };
+	int fd = mkstemp(file), n;
+
+	/* one process at a time receives from a card */
+	card_close();
+	set_formats(0, 0, &small);
+	set_source(0, 0, DAQ_SOURCE_RAMP);
+	ktap_eq(shell("daq capture %s 0=%s --trigger %s:every_10th -n 3 -q", card_ifname(CHANNELS),
+		      file, object("daq_every")), 0, "command: it loses nothing");
+	for (n = 0; n < 3; n++)
+		if (pread(fd, &first[n], sizeof(first[n]), n * small.frame_bytes) < 0)
+			ktap_die("%s: %m", file);
+	ktap_ok(lseek(fd, 0, SEEK_END) == 3 * small.frame_bytes &&
+		(u16)(first[1] - first[0]) == 10 * 1024 && (u16)(first[2] - first[1]) == 10 * 1024,
+		"command: every tenth frame is in the file");
+	close(fd);
+	unlink(file);
+	quiesce();
+}
+
 static void test_refusals(void)
 {
 	struct bpf_insn pass[] = {
@@ -354,5 +385,6 @@ int main(void)
 	test_change();
 	test_ends();
 	test_refusals();
+	test_command();
 	return ktap_end();
 }

@@ -44,6 +44,7 @@ struct capture {
 	enum file_format format;
 	const char *datatype;
 	const char *json;
+	const char *trigger_file;
 	uint64_t channels;
 	uint64_t frames;	/* per channel; 0: no limit */
 	uint64_t size;		/* likewise */
@@ -56,6 +57,7 @@ struct capture {
 	bool quiet;
 
 	struct daq_card *card;
+	struct daq_trigger *trigger;
 	struct stream streams[DAQ_MAX_CHANNELS];
 	unsigned int count;
 	struct writer *writers[DAQ_MAX_CHANNELS];

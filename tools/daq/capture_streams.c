@@ -120,9 +120,26 @@ static int open_stream(struct capture *capture, struct stream *stream)
 	if (ret)
 		return ret;
 	if (daq_chan__open(capture->card, stream->channel, &opts, &stream->chan) < 0 ||
-	    daq_chan__on_frame(stream->chan, on_frame, stream) < 0)
+	    daq_chan__on_frame(stream->chan, on_frame, stream) < 0 ||
+	    daq_chan__set_trigger(stream->chan, capture->trigger) < 0)
 		return library_failure();
 	return EXIT_OK;
+}
+
+/* FILE or FILE:PROGRAM */
+static int open_trigger(struct capture *capture)
+{
+	char *file = strdup(capture->trigger_file);
+	char *colon = file ? strrchr(file, ':') : NULL;
+	int err;
+
+	if (!file)
+		return failure("no memory");
+	if (colon)
+		*colon++ = '\0';
+	err = daq_trigger__open(capture->card, file, colon, &capture->trigger);
+	free(file);
+	return err ? library_failure() : EXIT_OK;
 }
 
 struct stream *capture_find(struct capture *capture, unsigned int channel)
@@ -185,6 +202,8 @@ int capture_open(struct capture *capture)
 		ret = default_channels(capture);
 	if (!ret)
 		ret = add_channels(capture);
+	if (!ret && capture->trigger_file)
+		ret = open_trigger(capture);
 	for (i = 0; i < capture->count && !ret; i++)
 		ret = open_stream(capture, &capture->streams[i]);
 	if (!ret)

@@ -35,6 +35,24 @@ static void print_steady(const struct capture *capture, FILE *out)
 		100 * (to->contiguous - from->contiguous) / frames);
 }
 
+/* What became of frames that are not in the file. */
+static void print_reasons(const struct stream *stream, FILE *out)
+{
+	const struct daq_chan_stats *stats = &stream->stats;
+	unsigned int i;
+
+	if (stats->filtered_frames)
+		fprintf(out, "channel %u: the trigger left out %" PRIu64 " frames\n",
+			stream->channel, stats->filtered_frames);
+	if (stats->off_ns)
+		fprintf(out, "channel %u: off for %.3f s\n", stream->channel,
+			stats->off_ns / 1e9);
+	for (i = 0; i < DAQ_LOSSES; i++)
+		if (stats->lost_by_reason[i])
+			fprintf(out, "channel %u: lost %" PRIu64 " segments: %s\n",
+				stream->channel, stats->lost_by_reason[i], daq_loss_name(i));
+}
+
 static void print_file(const struct sink *sink, FILE *out)
 {
 	fprintf(out, "%s: %" PRIu64 " bytes straight to the disk, %" PRIu64
@@ -62,9 +80,30 @@ static void print_summary(const struct capture *capture, FILE *out)
 			stats->lost_segments, 100 * per_frame(stats->contiguous, stream),
 			daq_chan__zero_copy(stream->chan) ? "yes" : "no");
 	}
+	for (i = 0; i < capture->count; i++)
+		print_reasons(&capture->streams[i], out);
 	print_steady(capture, out);
 	for (i = 0; i < capture->writer_count; i++)
 		print_file(&capture->writers[i]->sink, out);
+}
+
+static void json_reasons(const struct daq_chan_stats *stats, FILE *out)
+{
+	const char *separator = "";
+	unsigned int i;
+
+	fprintf(out, ", \"off_seconds\": %.9f, \"filtered_frames\": %" PRIu64
+		", \"filtered_segments\": %" PRIu64 ", \"lost_by_card\": %" PRIu64
+		", \"lost_by_reason\": {", stats->off_ns / 1e9, stats->filtered_frames,
+		stats->filtered_segments, stats->lost_by_card);
+	for (i = 0; i < DAQ_LOSSES; i++) {
+		if (!stats->lost_by_reason[i])
+			continue;
+		fprintf(out, "%s\"%s\": %" PRIu64, separator, daq_loss_name(i),
+			stats->lost_by_reason[i]);
+		separator = ", ";
+	}
+	fputs("}", out);
 }
 
 static void json_stream(const struct stream *stream, FILE *out)
@@ -85,6 +124,7 @@ static void json_stream(const struct stream *stream, FILE *out)
 		", \"malformed\": %" PRIu64 ", \"passed\": %" PRIu64,
 		stats->lost_frames, stats->lost_segments, stats->lost_samples, stream->damaged,
 		stream->restarts, stats->malformed, stats->passed);
+	json_reasons(stats, out);
 	fprintf(out, ", \"wakeups\": %" PRIu64 ", \"syscalls\": %" PRIu64
 		", \"rx_dropped\": %" PRIu64 ", \"rx_invalid_descs\": %" PRIu64
 		", \"rx_ring_full\": %" PRIu64 ", \"rx_fill_ring_empty\": %" PRIu64 "}",

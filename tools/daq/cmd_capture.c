@@ -27,6 +27,8 @@ static const char help[] =
 	"      --copy             do not use zero copy\n"
 	"      --zero-copy        fail rather than copy\n"
 	"      --allow-loss       lost data are no failure\n"
+	"      --trigger FILE[:PROGRAM]\n"
+	"                         leave out frames that this BPF program does not want\n"
 	"      --json FILE        write the summary as JSON; - is standard output\n"
 	"  -q, --quiet            no progress, no summary\n"
 	"\n"
@@ -40,10 +42,11 @@ static const char help[] =
 	"  daq capture daq0 --channel 0-3 -o run7.pcapng --size 1G\n"
 	"  daq capture daq0 --channel all --duration 5 --json - | jq .lost_frames\n"
 	"  daq capture daq0 0=- | ffplay -f rawvideo -pixel_format yuyv422 \\\n"
-	"      -video_size 1920x1080 -\n";
+	"      -video_size 1920x1080 -\n"
+	"  daq capture daq0 0=thin.sigmf --trigger daq_every.bpf.o:every_10th\n";
 
 enum { OPT_UNTIL_LAST = 256, OPT_COPY, OPT_ZERO_COPY, OPT_ALLOW_LOSS, OPT_JSON, OPT_DATATYPE,
-       OPT_NO_DIRECT };
+       OPT_NO_DIRECT, OPT_TRIGGER };
 
 static bool add_file(struct capture *capture, const char *argument)
 {
@@ -74,6 +77,7 @@ static int run(struct capture *capture)
 	/* what is on its way to a file is in the channels' memory */
 	if (capture_close_files(capture))
 		ret = EXIT_FAILED;
+	daq_trigger__close(capture->trigger);
 	daq_card__close(capture->card);
 	return ret;
 }
@@ -118,6 +122,9 @@ static bool take_option(struct capture *capture, int option, const char *text)
 	case OPT_ALLOW_LOSS:
 		capture->allow_loss = true;
 		return true;
+	case OPT_TRIGGER:
+		capture->trigger_file = text;
+		return true;
 	default:
 		capture->json = text;
 		return true;
@@ -140,6 +147,7 @@ int cmd_capture(int argc, char **argv)
 		{ "copy", no_argument, NULL, OPT_COPY },
 		{ "zero-copy", no_argument, NULL, OPT_ZERO_COPY },
 		{ "allow-loss", no_argument, NULL, OPT_ALLOW_LOSS },
+		{ "trigger", required_argument, NULL, OPT_TRIGGER },
 		{ "json", required_argument, NULL, OPT_JSON },
 		{ "quiet", no_argument, NULL, 'q' },
 		{ "help", no_argument, NULL, 'h' },

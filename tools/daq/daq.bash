@@ -11,8 +11,8 @@ _daq() {
 		[card]="--personality --help"
 		[cable]="--help"
 		[capture]="--output --format --channel --frames --size --duration --until-last
-			--buffer --datatype --no-direct --copy --zero-copy --allow-loss --json
-			--quiet --help"
+			--buffer --datatype --no-direct --copy --zero-copy --allow-loss
+			--trigger --json --quiet --help"
 		[dump]="--channel --frames --gaps --count --json --read --write --help"
 		[top]="--interval --count --once --json --help"
 		[snap]="--channel --output --from --skip --view --pixel --samples --unsigned --json
@@ -63,6 +63,10 @@ _daq() {
 		[[ ${words[1]} == dump ]] && _filedir
 		[[ ${words[1]} == play ]] &&
 			mapfile -t COMPREPLY < <(compgen -W "original" -- "$cur")
+		return
+		;;
+	--trigger)
+		_filedir
 		return
 		;;
 	--json)
