@@ -276,7 +276,7 @@ int daq_policy__receive(struct daq_chan *chan, struct daq_frame *frame);
 /* Forgets what another owner of the channel may have left. */
 int daq_trigger__begin(struct daq_chan *chan);
 void daq_trigger__end(struct daq_chan *chan);
-void daq_trigger__stats(struct daq_chan *chan, struct daq_chan_stats *stats);
+void daq_trigger__stats(const struct daq_chan *chan, struct daq_chan_stats *stats);
 
 /* output.c */
 int daq_output__check(const struct daq_chan *chan);

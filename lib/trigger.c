@@ -205,7 +205,7 @@ void daq_trigger__end(struct daq_chan *chan)
 		remove_trigger(chan);
 }
 
-void daq_trigger__stats(struct daq_chan *chan, struct daq_chan_stats *stats)
+void daq_trigger__stats(const struct daq_chan *chan, struct daq_chan_stats *stats)
 {
 	struct daq_filter filter;
 

@@ -183,7 +183,8 @@ static void make_frame(struct daq_chan *chan, struct daq_frame *frame, uint64_t 
 		chan->sample_next = 10;
 	}
 	frame->status = status;
-	frame->gap = (struct daq_gap){ lost, lost * SEGMENTS - (lost > 0), lost * FRAME / SAMPLE };
+	frame->gap = (struct daq_gap){ .frames = lost, .segments = lost * SEGMENTS - (lost > 0),
+				       .samples = lost * FRAME / SAMPLE };
 	if (lost)
 		frame->status |= DAQ_FRAME_GAP_BEFORE;
 	frame->number = chan->number_next + lost;

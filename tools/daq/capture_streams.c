@@ -2,6 +2,7 @@
 /* The channels of a recording: opened, received from, and ended when it is time. */
 #include <errno.h>
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>

@@ -18,6 +18,7 @@ bool header_read(struct header *header, const void *packet, size_t len)
 	*header = (struct header){
 		.flags = hdr.flags,
 		.channel = ntohs(hdr.channel),
+		.run = ntohs(hdr.run),
 		.frame = ntohl(hdr.frame),
 		.segment = ntohl(hdr.segment),
 		.offset = ntohl(hdr.offset),
@@ -71,7 +72,7 @@ static void compare(const struct trace *trace, const struct header *header,
 
 	expect(trace, &frame, &segment);
 	ahead = header->frame - frame;
-	if (ahead < 0 || (ahead == 0 && header->segment < segment)) {
+	if (header->run != last->run || ahead < 0 || (ahead == 0 && header->segment < segment)) {
 		missing->restarted = true;
 		return;
 	}

@@ -10,6 +10,7 @@
 struct header {
 	unsigned int flags;
 	unsigned int channel;
+	unsigned int run;
 	uint32_t frame;
 	uint32_t segment;
 	uint32_t offset;
@@ -25,7 +26,7 @@ struct missing {
 	uint64_t segments;
 	uint64_t samples;	/* 0 also if the size of a sample is not known yet */
 	uint64_t by_card;	/* of the segments, what the card says it dropped */
-	bool restarted;		/* the card began to count anew: nothing is known */
+	bool restarted;		/* the channel was off, or the card reset: nothing is known */
 };
 
 /* What is known of a channel from the headers so far. */

@@ -19,7 +19,7 @@ local members = {
 	{ "version", 14, 1, "Version" },
 	{ "flags", 15, 1, "Flags", base.HEX },
 	{ "channel", 16, 2, "Channel" },
-	{ "reserved", 18, 2, "Reserved", base.HEX },
+	{ "run", 18, 2, "Run of the channel", base.HEX },
 	{ "frame", 20, 4, "Frame" },
 	{ "segment", 24, 4, "Segment" },
 	{ "offset", 28, 4, "Offset in the frame" },
@@ -37,6 +37,7 @@ local flags = {
 	{ "OVERRUN", 0x04, "Segments were dropped just before this one" },
 	{ "DAMAGED", 0x08, "The payload is bad" },
 	{ "LAST", 0x10, "Nothing follows" },
+	{ "FILTERED", 0x20, "The host has dropped segments on purpose" },
 }
 
 local fields = {
@@ -71,7 +72,7 @@ local experts = {
 				  expert.group.CHECKSUM, expert.severity.ERROR),
 	gap = ProtoExpert.new("daq.gap", "Segments are missing",
 			      expert.group.SEQUENCE, expert.severity.WARN),
-	restart = ProtoExpert.new("daq.restart", "Numbers begin anew",
+	restart = ProtoExpert.new("daq.restart", "The channel was off, or the card reset",
 				  expert.group.SEQUENCE, expert.severity.NOTE),
 	notice = ProtoExpert.new("daq.notice", "Notice of a loss behind which nothing has come yet",
 				 expert.group.SEQUENCE, expert.severity.NOTE),
@@ -198,7 +199,8 @@ local function compare(state, hdr)
 	local result = {}
 	local ahead = (hdr.frame - state.next_frame) % 4294967296
 
-	if ahead >= 2147483648 or (ahead == 0 and hdr.segment < state.next_segment) then
+	if hdr.run ~= state.run or ahead >= 2147483648 or
+	   (ahead == 0 and hdr.segment < state.next_segment) then
 		result.restart = true
 		return result
 	end
@@ -230,6 +232,7 @@ local function follow(key, hdr)
 		learn_segment(state, hdr)
 		result = compare(state, hdr)
 	end
+	state.run = hdr.run
 	state.sample = hdr.sample
 	state.payload_len = hdr.payload_len
 	state.dropped = hdr.dropped
