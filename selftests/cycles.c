@@ -17,8 +17,11 @@
 #define CHANNELS	4
 #define BATCHES		4
 #define CYCLES		(BATCHES * scaled(50))
-/* One page per cycle would be a leak. */
-#define TOLERANCE_KB	(CYCLES * 4)
+/*
+ * One page per cycle would be a leak. The debug kernel keeps records of its own, in
+ * memory that it does not give back; there a scan at the end looks for leaks.
+ */
+#define TOLERANCE_KB	(test_scale() == 1 ? CYCLES * 4 : 4096)
 
 static const struct daq_format format = {
 	.sample_bytes = 2, .segment_bytes = 20480, .frame_bytes = 40960, .rate = 512000,
