@@ -17,7 +17,7 @@ rate=$((1024000 / scale))
 make_disk() {
 	mkdir -p "$dir/disk"
 	truncate -s "$1M" "$dir/image"
-	busybox mke2fs -b 4096 "$dir/image" >/dev/null 2>&1 &&
+	busybox mke2fs -F -b 4096 "$dir/image" >/dev/null 2>&1 &&
 		mount -t ext4 -o loop "$dir/image" "$dir/disk"
 }
 
