@@ -16,6 +16,7 @@ rate=$((1024000 / scale))
 # make_disk MEGABYTES: a file system with direct I/O, at $dir/disk.
 make_disk() {
 	mkdir -p "$dir/disk"
+	modprobe -q loop
 	truncate -s "$1M" "$dir/image"
 	busybox mke2fs -F -b 4096 "$dir/image" >/dev/null 2>&1 &&
 		mount -t ext4 -o loop "$dir/image" "$dir/disk"

@@ -507,6 +507,48 @@ static bool test_full(void)
 	return true;
 }
 
+/* The same when the disk tells it only later, about one of several frames on their way. */
+static bool test_full_direct(void)
+{
+	const struct rlimit small = { 25 * FRAME + 5000, RLIM_INFINITY };
+	const struct rlimit large = { RLIM_INFINITY, RLIM_INFINITY };
+	char *name = file_name("raw");
+	struct daq_chan chan, again, *chans = &chan;
+	struct daq_frame frame;
+	struct writer *writer;
+	const char *why_not;
+	unsigned int count, n = 0;
+	struct disk *disk;
+	int ret;
+
+	chan_init(&chan, 0);
+	chan_init(&again, 0);
+	disk = disk_open(&chans, 1, &why_not);
+	writer = open_writer(&chan, FORMAT_RAW, name, disk);
+	CHECK(writer);
+	setrlimit(RLIMIT_FSIZE, &small);
+	do {
+		next_frame(&chan, &frame, n);
+		ret = writer_write(writer, &chan, &frame);
+		if (disk && !ret)
+			ret = disk_submit(disk);
+	} while (!ret && ++n < FRAMES);
+	CHECK(n >= 25 && n < 25 + SLOTS);
+	if (disk)
+		disk_drain(disk);
+	CHECK(!chan.held);
+	CHECK(writer_close(writer) == EXIT_FAILED);
+	disk_close(disk);
+	setrlimit(RLIMIT_FSIZE, &large);
+	CHECK(read_all(name, &again, n, &count));
+	CHECK(count == 25);
+	free(chan.memory);
+	free(again.memory);
+	free(name);
+	remove_files();
+	return true;
+}
+
 /* Two channels in one file, each with its own frames. */
 static bool test_channels(void)
 {
@@ -684,6 +726,7 @@ static const struct {
 	{ "aborted", test_aborted },
 	{ "killed", test_killed },
 	{ "full", test_full },
+	{ "full_direct", test_full_direct },
 	{ "damaged_files", test_damaged_files },
 };
 
