@@ -254,7 +254,7 @@ static bool write_some(struct writer *writer, struct daq_chan *chan, struct disk
 		next_frame(chan, &frame, n);
 		CHECK(writer_write(writer, chan, &frame) == EXIT_OK);
 		if (disk)
-			CHECK(disk_submit(disk) == EXIT_OK);
+			CHECK(disk_submit(disk, n % 3 == 0) == EXIT_OK);
 		if (n % 16 == 0)
 			CHECK(writer_keep(writer) == EXIT_OK);
 	}
@@ -531,7 +531,7 @@ static bool test_full_direct(void)
 		next_frame(&chan, &frame, n);
 		ret = writer_write(writer, &chan, &frame);
 		if (disk && !ret)
-			ret = disk_submit(disk);
+			ret = disk_submit(disk, n % 3 == 0);
 	} while (!ret && ++n < FRAMES);
 	CHECK(n >= 25 && n < 25 + SLOTS);
 	if (disk)

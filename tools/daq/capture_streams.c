@@ -9,7 +9,7 @@
 #include "capture.h"
 
 /* How often files are made to be of use, should this be the end, seconds. */
-#define KEEP_INTERVAL 0.5
+#define KEEP_INTERVAL 1.0
 
 static void measure(struct capture *capture, struct usage *usage)
 {
@@ -244,13 +244,11 @@ static int keep_files(struct capture *capture)
 
 /* When something is due at the latest, seconds from now; negative: the end is. */
 static double time_left(const struct capture *capture, const struct progress *progress,
-			double began, double keep)
+			double began)
 {
 	double now = now_seconds();
 	double wait = progress_due(progress);
 
-	if (capture->writer_count && keep - now < wait)
-		wait = keep > now ? keep - now : 0;
 	if (capture->duration && began + capture->duration <= now)
 		return -1;
 	if (capture->duration && began + capture->duration - now < wait)
@@ -263,7 +261,7 @@ static int receive_some(struct capture *capture, double wait)
 {
 	int ret = daq_card__dispatch(capture->card, wait * 1000 + 1);
 
-	if (capture->disk && disk_submit(capture->disk))
+	if (capture->disk && disk_submit(capture->disk, ret <= 0))
 		return -EIO;
 	/* also when we were stopped and go on */
 	if (ret < 0 && ret != -EINTR)
@@ -282,10 +280,11 @@ int capture_receive(struct capture *capture)
 
 	progress_begin(&progress, capture->quiet);
 	while (capture->running && !interrupted && !ret) {
-		wait = time_left(capture, &progress, began, keep);
+		wait = time_left(capture, &progress, began);
 		if (wait < 0)
 			break;
 		ret = receive_some(capture, wait);
+		/* no wake-up for that: when nothing comes there is little to keep */
 		if (!ret && now_seconds() >= keep) {
 			ret = keep_files(capture) ? -EIO : 0;
 			keep = now_seconds() + KEEP_INTERVAL;

@@ -32,6 +32,7 @@ struct disk {
 	unsigned int request_count;
 	struct request *free;
 	unsigned int queued;	/* not yet submitted */
+	unsigned int batch;	/* worth a system call */
 	unsigned int under_way;	/* these included */
 	bool registered;
 	bool failed;
@@ -61,8 +62,15 @@ static bool make_requests(struct disk *disk)
 {
 	unsigned int i;
 
-	for (i = 0; i < disk->count; i++)
-		disk->request_count += disk->source[i].depth;
+	disk->batch = MAX_DEPTH;
+	for (i = 0; i < disk->count; i++) {
+		unsigned int depth = disk->source[i].depth;
+
+		disk->request_count += depth;
+		/* most of what may be on its way is with the disk */
+		if (depth / 4 < disk->batch)
+			disk->batch = depth / 4;
+	}
 	disk->requests = calloc(disk->request_count, sizeof(*disk->requests));
 	if (!disk->requests)
 		return false;
@@ -85,9 +93,9 @@ struct disk *disk_open(struct daq_chan *const *chans, unsigned int count, const 
 	for (i = 0; i < count; i++)
 		disk->source[i] = (struct source){ .chan = chans[i], .depth = depth_of(chans[i]) };
 	if (make_requests(disk)) {
-		/* completions at our next system call: nothing interrupts us for them */
+		/* completions only when we enter: one of them would end a wait for frames */
 		if (io_uring_queue_init(disk->request_count, &disk->ring,
-					IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_COOP_TASKRUN) == 0) {
+					IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN) == 0) {
 			register_memory(disk);
 			return disk;
 		}
@@ -140,13 +148,14 @@ static void reap(struct disk *disk)
 	}
 }
 
-/* Submits what is queued and waits until @wait writes are over. */
+/* Submits what is queued, waits until @wait writes are over, and learns of all that are. */
 static int enter(struct disk *disk, unsigned int wait)
 {
 	int ret;
 
 	disk->calls++;
-	ret = io_uring_submit_and_wait(&disk->ring, wait);
+	ret = wait ? io_uring_submit_and_wait(&disk->ring, wait) :
+		     io_uring_submit_and_get_events(&disk->ring);
 	if (ret == -EINTR)
 		return EXIT_OK;
 	if (ret < 0)
@@ -207,10 +216,12 @@ int disk_write(struct disk *disk, struct sink *sink, struct daq_chan *chan,
 	return EXIT_OK;
 }
 
-int disk_submit(struct disk *disk)
+int disk_submit(struct disk *disk, bool idle)
 {
-	int ret = disk->queued ? enter(disk, 0) : EXIT_OK;
+	int ret = EXIT_OK;
 
+	if (disk->under_way && (idle || disk->queued >= disk->batch))
+		ret = enter(disk, 0);
 	reap(disk);
 	return ret || disk->failed ? EXIT_FAILED : EXIT_OK;
 }

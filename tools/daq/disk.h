@@ -22,8 +22,11 @@ void disk_close(struct disk *disk);
  */
 int disk_write(struct disk *disk, struct sink *sink, struct daq_chan *chan,
 	       const struct daq_frame *frame, uint64_t offset);
-/* Starts what was queued, and releases frames that have been written. */
-int disk_submit(struct disk *disk);
+/*
+ * Starts what was queued, and releases frames that have been written; @idle: nothing
+ * came. Else, with a large buffer, a system call is for several frames.
+ */
+int disk_submit(struct disk *disk, bool idle);
 /* Waits for all of it. */
 int disk_drain(struct disk *disk);
 
