@@ -395,6 +395,14 @@ static void test_played_gap(void)
 	send_numbered(0, 0, 0);
 	run(2000);
 	ktap_ok(came_as(5, 7, 8000), "gap: an output that is started anew does not");
+	run(NSEC_PER_MSEC);
+	set_chan(1, DAQ_CHAN_CTRL, 0);
+	set_chan(2, DAQ_CHAN_CTRL, 0);
+	start_chan(1, DAQ_SOURCE_LOOPBACK, 2, 4096, 4096, 1000000);
+	start_chan(2, DAQ_SOURCE_NONE, 2, 4096, 4096, 1000000);
+	send_numbered(100, 200000, DAQ_HDR_F_OVERRUN);
+	run(2000);
+	ktap_ok(came_as(6, 8, 9000), "gap: none since before a channel was switched off");
 	ktap_eq(counter(2, DAQ_CHAN_TX_BAD), 0, "gap: is nothing bad");
 }
 
