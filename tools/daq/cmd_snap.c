@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* A picture of what a channel sees right now, or of a recorded frame. */
+#include <errno.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
@@ -115,11 +116,14 @@ static int wait_for_frame(struct snap *snap, struct daq_chan *chan)
 
 	for (;;) {
 		ret = daq_chan__next(chan, &frame, wait < 0 ? -1 : wait);
-		if (ret < 0)
-			return interrupted ? EXIT_FAILED : library_failure();
-		if (ret && frame.len && seen++ == snap->skip)
+		if (interrupted)
+			return EXIT_FAILED;
+		/* the other signals are those of being stopped and going on */
+		if (ret < 0 && ret != -EINTR)
+			return library_failure();
+		if (ret > 0 && frame.len && seen++ == snap->skip)
 			break;
-		if (ret)
+		if (ret > 0)
 			daq_chan__release(chan, &frame);
 		if (wait >= 0)
 			wait = end > now_seconds() ? (end - now_seconds()) * 1000 : 0;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Is every byte there, and as it has to be? Of channels with a test signal, or a recording. */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -215,13 +216,14 @@ static int receive(struct verify *verify, struct daq_card *card)
 			break;
 		wait = progress_due(&progress) < left ? progress_due(&progress) : left;
 		ret = daq_card__dispatch(card, wait * 1000 + 1);
-		if (ret < 0 && !interrupted)
+		/* also when we were stopped and go on */
+		if (ret < 0 && ret != -EINTR)
 			break;
 		if (progress_due(&progress) <= 0)
 			print_progress(verify, &progress, began);
 	}
 	progress_end(&progress);
-	return ret < 0 && !interrupted ? library_failure() : EXIT_OK;
+	return ret < 0 && ret != -EINTR ? library_failure() : EXIT_OK;
 }
 
 static int verify_card(struct verify *verify)
