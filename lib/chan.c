@@ -231,10 +231,9 @@ static int open_steering(struct daq_chan *chan)
 {
 	int err = daq_steering__attach(chan->card);
 
-	if (err)
-		return err;
-	daq_steering__begin(chan);
-	return daq_trigger__begin(chan);
+	if (!err)
+		daq_steering__begin(chan);
+	return err;
 }
 
 static int open_observer(struct daq_chan *chan, const struct daq_chan_opts *opts)
@@ -264,6 +263,8 @@ static int open_owner(struct daq_chan *chan, const struct daq_chan_opts *opts)
 		err = open_watch(chan);
 	if (!err)
 		err = open_direction(chan);
+	if (!err && chan->direction == DAQ_INPUT)
+		err = daq_trigger__begin(chan);
 	if (!err && chan->direction == DAQ_INPUT && !opts->stopped && !opts->sendable)
 		err = daq_chan__start(chan);
 	return err;
@@ -331,10 +332,10 @@ int daq_chan__open(struct daq_card *card, unsigned int channel,
 	err = daq_opts_copy(&opts, sizeof(opts), user_opts);
 	if (err)
 		return err;
-	if (opts.policy > DAQ_STOP)
-		return daq_error(-EINVAL, "no such policy: %u", opts.policy);
 	if (opts.observe && (opts.direction == DAQ_OUTPUT || opts.sendable))
 		return daq_error(-EINVAL, "only inputs can be observed, and observers not be sent");
+	if (opts.policy > DAQ_STOP)
+		return daq_error(-EINVAL, "no such policy: %u", opts.policy);
 	chan = daq_chan__new(card, channel, opts.direction);
 	if (!chan)
 		return -ENOMEM;

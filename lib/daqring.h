@@ -393,6 +393,7 @@ struct daq_chan_stats {
 	uint64_t rx_fill_ring_empty;
 	uint64_t tx_invalid_descs;
 	uint64_t tx_ring_empty;
+	uint64_t missed;		/* headers that an observer was too slow for */
 	uint64_t lost_by_card;		/* of lost_segments */
 	uint64_t lost_by_reason[DAQ_LOSSES];	/* lost_segments, by enum daq_loss */
 	uint64_t off_ns;		/* time that the channel was off between frames */
@@ -400,7 +401,6 @@ struct daq_chan_stats {
 	uint64_t filtered_frames;	/* by the trigger, also behind the last frame */
 	uint64_t filtered_segments;
 	uint64_t filtered_bytes;
-	uint64_t missed;		/* headers that an observer was too slow for */
 };
 
 /** daq_chan__stats() - read the counters; @sz: sizeof(*stats) */

@@ -279,7 +279,7 @@ int daq_chan__next(struct daq_chan *chan, struct daq_frame *frame, int timeout_m
 
 int daq_input__release(struct daq_chan *chan, struct daq_frame *frame)
 {
-	/* an observer's frames have nothing to hold */
+	/* an observer has nothing to hold */
 	if (chan->observing)
 		return 0;
 	if (!daq_chan__held(chan, frame))

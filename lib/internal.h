@@ -20,7 +20,7 @@ enum daq_steer_map {
 	DAQ_STEER_SOCKETS,
 	DAQ_STEER_COUNTERS,
 	DAQ_STEER_FILTERS,
-	DAQ_STEER_TRIGGERS,	/* those before it triggers have, too */
+	DAQ_STEER_TRIGGERS,
 	DAQ_STEER_MAPS
 };
 
@@ -173,7 +173,6 @@ int daq_netlink__losses(struct daq_card *card, unsigned int channel,
 			uint64_t counted[DAQ_LOSSES]);
 
 /* steering.c */
-extern const char *const daq_steer_map_names[DAQ_STEER_MAPS];
 void daq_steering__init(struct daq_card *card);
 int daq_steering__attach(struct daq_card *card);
 void daq_steering__detach(struct daq_card *card);
@@ -181,8 +180,6 @@ void daq_steering__detach(struct daq_card *card);
 void daq_steering__begin(struct daq_chan *chan);
 /* A descriptor of the counters that they cannot be changed by. */
 int daq_steering__share_counters(const struct daq_card *card);
-/* One of its maps; -1: this process may not use it. */
-int daq_steering__map(const struct daq_card *card, enum daq_steer_map map);
 int daq_steering__add(struct daq_chan *chan);
 void daq_steering__stats(const struct daq_chan *chan, struct daq_chan_stats *stats);
 

@@ -19,7 +19,7 @@
 #define MAX_MAPS 16
 
 static const char program_name[] = "daq_steer";
-const char *const daq_steer_map_names[DAQ_STEER_MAPS] = {
+static const char *const map_names[DAQ_STEER_MAPS] = {
 	[DAQ_STEER_SOCKETS] = "daq_sockets",
 	[DAQ_STEER_COUNTERS] = "daq_counters",
 	[DAQ_STEER_FILTERS] = "daq_filters",
@@ -48,7 +48,7 @@ static int keep_maps(struct daq_card *card, const struct daq_steer *steer)
 	int i, fd;
 
 	for (i = 0; i < DAQ_STEER_MAPS; i++) {
-		fd = bpf_object__find_map_fd_by_name(steer->obj, daq_steer_map_names[i]);
+		fd = bpf_object__find_map_fd_by_name(steer->obj, map_names[i]);
 		card->steer_maps[i] = fcntl(fd, F_DUPFD_CLOEXEC, 0);
 		if (card->steer_maps[i] < 0)
 			return -errno;
@@ -124,7 +124,7 @@ static int take_map(struct daq_card *card, __u32 id)
 		return fd;
 	err = bpf_obj_get_info_by_fd(fd, &info, &len);
 	for (i = 0; !err && i < DAQ_STEER_MAPS; i++)
-		if (card->steer_maps[i] < 0 && strcmp(info.name, daq_steer_map_names[i]) == 0) {
+		if (card->steer_maps[i] < 0 && strcmp(info.name, map_names[i]) == 0) {
 			card->steer_maps[i] = fd;
 			return 0;
 		}
@@ -268,11 +268,6 @@ void daq_steering__detach(struct daq_card *card)
 		if (card->steer_maps[i] >= 0)
 			close(card->steer_maps[i]);
 	daq_steering__init(card);
-}
-
-int daq_steering__map(const struct daq_card *card, enum daq_steer_map map)
-{
-	return card->steer_maps[map];
 }
 
 /* Sums up over all processors; zeroes if they cannot be read. */

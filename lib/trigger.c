@@ -13,21 +13,33 @@ struct daq_trigger {
 	struct bpf_program *program;
 };
 
+/* The maps that a trigger shares with the steering program. */
+static const struct {
+	const char *name;
+	int map;
+} shared_maps[] = {
+	{ "daq_sockets", DAQ_STEER_SOCKETS },
+	{ "daq_counters", DAQ_STEER_COUNTERS },
+	{ "daq_filters", DAQ_STEER_FILTERS },
+};
+
+#define SHARED_MAPS (sizeof(shared_maps) / sizeof(shared_maps[0]))
+
 static int share_maps(const struct daq_card *card, const struct daq_trigger *trigger,
 		      const char *path)
 {
-	enum daq_steer_map which;
 	struct bpf_map *map;
+	unsigned int i;
 	int err;
 
-	for (which = 0; which < DAQ_STEER_TRIGGERS; which++) {
-		const char *name = daq_steer_map_names[which];
+	for (i = 0; i < SHARED_MAPS; i++) {
+		const char *name = shared_maps[i].name;
 
 		map = bpf_object__find_map_by_name(trigger->object, name);
 		if (!map)
 			return daq_error(-EINVAL, "%s is no trigger: it has no map %s, which <daq/daq_trigger.h> defines",
 					 path, name);
-		err = bpf_map__reuse_fd(map, daq_steering__map(card, which));
+		err = bpf_map__reuse_fd(map, card->steer_maps[shared_maps[i].map]);
 		if (err)
 			return daq_error(err, "%s: cannot share map %s: %s", path, name,
 					 strerror(-err));
@@ -108,8 +120,12 @@ int daq_trigger__open(struct daq_card *card, const char *path, const char *progr
 {
 	libbpf_print_fn_t printer;
 	struct daq_trigger *trigger;
-	int err = daq_steering__attach(card);
+	int err;
 
+	if (card->received)
+		return daq_error(-EOPNOTSUPP, "%s was handed over: only who opens channels can have triggers",
+				 card->ifname);
+	err = daq_steering__attach(card);
 	if (err)
 		return err;
 	trigger = calloc(1, sizeof(*trigger));
@@ -142,7 +158,7 @@ int daq_trigger__fd(const struct daq_trigger *trigger)
 
 static int remove_trigger(struct daq_chan *chan)
 {
-	int map = daq_steering__map(chan->card, DAQ_STEER_TRIGGERS);
+	int map = chan->card->steer_maps[DAQ_STEER_TRIGGERS];
 	__u32 key = chan->number;
 
 	chan->has_trigger = false;
@@ -154,14 +170,13 @@ static int remove_trigger(struct daq_chan *chan)
 
 int daq_chan__set_trigger_fd(struct daq_chan *chan, int fd)
 {
+	int map = chan->card->steer_maps[DAQ_STEER_TRIGGERS];
 	__u32 key = chan->number;
-	int map;
 
 	if (chan->direction != DAQ_INPUT)
 		return daq_error(-EOPNOTSUPP, "channel %u is open for output", chan->number);
-	map = daq_steering__map(chan->card, DAQ_STEER_TRIGGERS);
-	if (map < 0)
-		return daq_error(-EOPNOTSUPP, "channel %u came from another process, or is observed: only who opens it for input sets its trigger",
+	if (chan->observing || chan->card->received)
+		return daq_error(-EOPNOTSUPP, "only who opens channel %u can set its trigger",
 				 chan->number);
 	if (fd < 0)
 		return remove_trigger(chan);
@@ -180,7 +195,7 @@ int daq_chan__set_trigger(struct daq_chan *chan, const struct daq_trigger *trigg
 
 static void read_filter(const struct daq_chan *chan, struct daq_filter *filter)
 {
-	int map = daq_steering__map(chan->card, DAQ_STEER_FILTERS);
+	int map = chan->card->steer_maps[DAQ_STEER_FILTERS];
 	__u32 key = chan->number;
 
 	memset(filter, 0, sizeof(*filter));
