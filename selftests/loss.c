@@ -439,8 +439,8 @@ static void test_stop(void)
 	}
 	ktap_eq(ret, -EOVERFLOW, "stop: ends with the first loss");
 	ktap_ok(strstr(daq_errmsg(), "open it again"), "stop: %s", daq_errmsg());
-	ktap_ok(seen.frames >= 6 && !seen.sum.frames && !seen.sum.segments,
-		"stop: nothing is missing in what was delivered");
+	ktap_ok(seen.frames >= 2 && !seen.sum.frames && !seen.sum.segments,
+		"stop: nothing is missing in the %u frames that were delivered", seen.frames);
 	ktap_ok(daq_chan__loss(chan, &gap) == 1 && gap.frames > 0 && gap.reasons & card_losses(),
 		"stop: the gap can be asked for");
 	ktap_eq(daq_chan__next(chan, &frame, 0), -EOVERFLOW, "stop: and that is the end");
