@@ -261,7 +261,8 @@ static int receive_some(struct capture *capture, double wait)
 {
 	int ret = daq_card__dispatch(capture->card, wait * 1000 + 1);
 
-	if (capture->disk && disk_submit(capture->disk, ret <= 0))
+	/* the kernel's own work for writes interrupts waits, too: that is not idling */
+	if (capture->disk && disk_submit(capture->disk, ret == 0))
 		return -EIO;
 	/* also when we were stopped and go on */
 	if (ret < 0 && ret != -EINTR)
