@@ -80,12 +80,13 @@ test_gaps() {
 	local gaps missing dropped
 
 	daq set daqt0 --channel 2 --rate $((2000000 / scale))
-	read_stats daqt0
-	dropped=$(total drop_no_buffer)
 	"$samples/gaps" daqt0 2 "$dir/gaps.raw" >"$dir/gaps" 2>&1 &
 	gaps=$!
 	wait_for 20 has_grown 1000000
 	kill -STOP "$gaps"
+	# Not what the queue lost when the socket was bound.
+	read_stats daqt0
+	dropped=$(total drop_no_buffer)
 	check "gaps: the card has to drop something" wait_for 60 has_dropped "$dropped"
 	kill -CONT "$gaps"
 	wait_for 60 grep -q missing "$dir/gaps"
