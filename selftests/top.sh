@@ -45,7 +45,7 @@ test_top() {
 	idle = card["channels"][2]
 	assert idle["owner"] is None and idle["bytes_per_second"] == 0
 	PYTHON
-	matches 'top: as a table' "$(daq top --once --interval 0.5)" \
+	matches 'top: as a table' "$(daq top daqt0 --once --interval 0.5)" \
 		"daqt0: up, *CH *OWNER*  1 *ramp*daq\[$capture\]*3 more without a source*"
 	equal 'top: no colours and the like where no terminal is' \
 		"$(daq top -1 -i 0.2 | grep -c $'\033')" 0
