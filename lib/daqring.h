@@ -386,7 +386,7 @@ struct daq_chan_stats {
 	uint64_t malformed;		/* segments that contradict themselves */
 	uint64_t passed;		/* segments that came before the socket was ready */
 	uint64_t wakeups;		/* sleeps that ended with data */
-	uint64_t syscalls;		/* made to wait or to kick the driver */
+	uint64_t syscalls;		/* to wait, to kick the driver, to ask why data were lost */
 	uint64_t rx_dropped;		/* from here on: XDP_STATISTICS of the socket */
 	uint64_t rx_invalid_descs;
 	uint64_t rx_ring_full;

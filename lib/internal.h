@@ -168,6 +168,9 @@ int daq_netlink__set_cable(struct daq_card *card, unsigned int far_end);
 int daq_netlink__set(struct daq_card *card, unsigned int channel,
 		     const struct daq_format *format, unsigned int mask);
 
+/* System calls of an exchange: the request, the answer, and that this was all. */
+#define DAQ_NETLINK_CALLS 3
+
 /* Segments that were lost, by enum daq_loss: those that the driver counts. */
 int daq_netlink__losses(struct daq_card *card, unsigned int channel,
 			uint64_t counted[DAQ_LOSSES]);

@@ -51,9 +51,11 @@ static void read_counters(struct daq_chan *chan)
 
 	/* without an answer, as from a card that was removed, nothing is known but this */
 	if (!chan->card->fixed_format && chan->card->netlink &&
-	    daq_netlink__losses(chan->card, chan->number, counted) == 0)
+	    daq_netlink__losses(chan->card, chan->number, counted) == 0) {
+		chan->stats.syscalls += DAQ_NETLINK_CALLS;
 		counted[DAQ_LOSS_XDP] -= filtered < counted[DAQ_LOSS_XDP] ?
 					 filtered : counted[DAQ_LOSS_XDP];
+	}
 	counted[DAQ_LOSS_MALFORMED] = chan->stats.malformed;
 }
 
