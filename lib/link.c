@@ -76,8 +76,17 @@ static void drain(struct daq_chan *chan)
 	char buf[16];
 
 	/* ENOBUFS means that messages were lost, which are not read anyway */
-	while (recv(chan->link_fd, buf, sizeof(buf), 0) >= 0 || errno == ENOBUFS)
+	do
 		chan->stats.syscalls++;
+	while (recv(chan->link_fd, buf, sizeof(buf), 0) >= 0 || errno == ENOBUFS);
+}
+
+static int look(struct daq_chan *chan)
+{
+	drain(chan);
+	/* two for the state */
+	chan->stats.syscalls += 2;
+	return daq_link__state(chan);
 }
 
 /*
@@ -100,13 +109,10 @@ int daq_link__update(struct daq_chan *chan)
 	struct pollfd pollfd = { .fd = chan->link_fd, .events = POLLIN };
 	int before = chan->link_error;
 
-	drain(chan);
-	chan->link_error = daq_link__state(chan);
-	if (chan->link_error != -ENETDOWN) {
+	chan->link_error = look(chan);
+	if (chan->link_error != -ENETDOWN)
 		atomic_store(&chan->card->down_since, 0);
-	} else if (!before && poll(&pollfd, 1, removal_wait(chan->card)) > 0) {
-		drain(chan);
-		chan->link_error = daq_link__state(chan);
-	}
+	else if (!before && poll(&pollfd, 1, removal_wait(chan->card)) > 0)
+		chan->link_error = look(chan);
 	return chan->link_error;
 }
