@@ -6,6 +6,7 @@
  *   ./gaps daq0 0 samples.raw
  */
 #include <daqring.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdbool.h>
@@ -51,8 +52,11 @@ int main(int argc, char **argv)
 		ret = daq_chan__open(card, atoi(argv[2]), NULL, &chan);
 	while (ret >= 0 && !(frame.status & DAQ_FRAME_LAST)) {
 		ret = daq_chan__next(chan, &frame, -1);
-		if (ret < 0)
-			break;
+		/* it was stopped, and goes on */
+		if (ret == -EINTR)
+			ret = 0;
+		if (ret <= 0)
+			continue;
 		if (!place(fd, &frame, daq_chan__format(chan)->sample_bytes)) {
 			perror(argv[3]);
 			break;
