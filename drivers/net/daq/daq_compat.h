@@ -30,7 +30,10 @@ static inline void daq_skb_add_frags(struct sk_buff *skb,
 				   xdp_buff_is_frag_pfmemalloc((void *)xdp));
 }
 
-/* A packet of a socket may have metadata in front of it. */
+/*
+ * A packet of a socket may have metadata in front of it. xsk_buff_get_metadata(),
+ * which finds it, has got another argument in a point release of 6.12.
+ */
 static inline void
 daq_xsk_request_metadata(struct xsk_buff_pool *pool,
 			 const struct xdp_desc *desc,
@@ -39,8 +42,11 @@ daq_xsk_request_metadata(struct xsk_buff_pool *pool,
 {
 	struct xsk_tx_metadata *meta = NULL;
 
-	if (desc->options & XDP_TX_METADATA)
-		meta = xsk_buff_get_metadata(pool, desc->addr);
+	if (pool->tx_metadata_len && desc->options & XDP_TX_METADATA) {
+		meta = xp_raw_get_data(pool, desc->addr) - pool->tx_metadata_len;
+		if (!xsk_buff_valid_tx_metadata(meta))
+			meta = NULL;
+	}
 	xsk_tx_metadata_request(meta, ops, priv);
 	xsk_tx_metadata_to_compl(meta, compl);
 }
