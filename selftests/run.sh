@@ -28,7 +28,7 @@ host_tests=(card_model card_modes card_doc card_outside card_bus card_fuzz lib_f
 	dissector)
 # By themselves, since some count what the kernel does.
 # modes: chunks that cross pages, which bounce buffers do not.
-plain_tests=(link.sh format.sh xdp ptp.sh cable.sh tap.sh modes steady.sh lifetime.sh cycles personality.sh)
+plain_tests=(link.sh ctl format.sh xdp ptp.sh cable.sh tap.sh modes steady.sh lifetime.sh cycles personality.sh)
 # What applications and people do with the library and the daq command.
 user_tests=(samples.sh formats.sh dump.sh top.sh snap.sh verify.sh doctor.sh)
 library_tests=(loss trigger sharing handover observer contiguous wakeups)

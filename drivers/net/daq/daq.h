@@ -3,15 +3,21 @@
 #ifndef _DAQ_H
 #define _DAQ_H
 
+#include <linux/cdev.h>
 #include <linux/daq.h>
+#include <linux/device.h>
 #include <linux/ethtool.h>
 #include <linux/filter.h>
 #include <linux/hrtimer.h>
 #include <linux/if_vlan.h>
+#include <linux/list.h>
+#include <linux/mutex.h>
 #include <linux/net_tstamp.h>
 #include <linux/netdevice.h>
 #include <linux/ptp_clock_kernel.h>
+#include <linux/spinlock.h>
 #include <linux/u64_stats_sync.h>
+#include <linux/wait.h>
 #include <linux/workqueue.h>
 #include <net/page_pool/types.h>
 #include <net/xdp.h>
@@ -174,6 +180,7 @@ struct daq_format {
  * @run: which run the next one is, see struct daq_hdr; as @entry
  * @counted: what the card had counted before it was reset
  * @counts: what it has counted since, as last read
+ * @generation: of its register window; counts how often that was revoked or granted
  * @stats: what became of its segments
  */
 struct daq_chan {
@@ -182,6 +189,7 @@ struct daq_chan {
 	u32 entry;
 	u32 rule;
 	u16 run;
+	u32 generation;
 	atomic64_t counted[DAQ_CHAN_COUNTERS];
 	atomic64_t counts[DAQ_CHAN_COUNTERS];
 	struct daq_rx_stats stats;
@@ -322,18 +330,6 @@ struct daq_queue {
 	struct daq_queue_stats stats;
 } ____cacheline_aligned_in_smp;
 
-/* What a card can do wrong. */
-enum daq_error {
-	DAQ_ERROR_TEST,		/* nothing: devlink health test */
-	DAQ_ERROR_BAD_DESC,	/* a completion that makes no sense */
-	DAQ_ERROR_BAD_REPORT,	/* progress that cannot be */
-	DAQ_ERROR_STOP,		/* DMA that goes on */
-	DAQ_ERROR_MOVE,		/* a channel that stays with its queue */
-	DAQ_ERROR_DMA,		/* an address that the bus refuses */
-	DAQ_ERROR_GONE,		/* to leave */
-	DAQ_ERRORS
-};
-
 /**
  * struct daq_health - errors of a card, and how they are told
  * @devlink: the card's devlink instance
@@ -392,6 +388,67 @@ struct daq_timer {
 	u32 longest;
 };
 
+/* Events that wait to be read or sent; the oldest ones have to go then. */
+#define DAQ_EVENTS		64
+
+/**
+ * struct daq_event_queue - events that wait
+ * @events: them; indices count up
+ * @head: put in
+ * @tail: taken out
+ * @urgent: of those in between, how many ask for attention: EPOLLPRI
+ * @lost: that there was no room for since one was taken out
+ */
+struct daq_event_queue {
+	struct daq_event events[DAQ_EVENTS];
+	u32 head;
+	u32 tail;
+	u32 urgent;
+	u64 lost;
+};
+
+/**
+ * struct daq_file - somebody has the control device open
+ * @ctl: which
+ * @node: in the list of its files
+ * @wait: who waits for an event
+ * @events: events for it; as @node protected by daq_ctl.event_lock
+ */
+struct daq_file {
+	struct daq_ctl *ctl;
+	struct list_head node;
+	wait_queue_head_t wait;
+	struct daq_event_queue events;
+};
+
+/**
+ * struct daq_ctl - a card's control device, which outlives the card
+ * @dev: /dev/daqN; all of this lives as long as it does: files and the card have
+ *	 references
+ * @cdev: its file operations
+ * @id: N; negative: not registered. Written before the card is there for others,
+ *	and when it is removed
+ * @lock: protects @card
+ * @card: NULL when it is gone
+ * @event_lock: protects the rest
+ * @files: files that are open
+ * @gone: no event comes any more
+ * @unsent: events to be multicast
+ * @work: does so
+ */
+struct daq_ctl {
+	struct device dev;
+	struct cdev cdev;
+	int id;
+	struct mutex lock;	/* the way from here to the card */
+	struct daq_card *card;
+	spinlock_t event_lock;	/* files and events; taken in hard interrupts */
+	struct list_head files;
+	bool gone;
+	struct daq_event_queue unsent;
+	struct work_struct work;
+};
+
 /**
  * struct daq_card - a card and its interface
  * @netdev: the interface
@@ -418,6 +475,7 @@ struct daq_timer {
  * @ptp: the clock
  * @hwtstamp: which packets of the stack get its time; written under RTNL
  * @health: its errors
+ * @ctl: its control device, and what else outlives it
  */
 struct daq_card {
 	struct net_device *netdev;
@@ -441,6 +499,7 @@ struct daq_card {
 	struct daq_ptp ptp;
 	struct kernel_hwtstamp_config hwtstamp;
 	struct daq_health health;
+	struct daq_ctl *ctl;
 };
 
 /* daq_netdev.c */
@@ -603,7 +662,28 @@ int daq_hwtstamp_set(struct net_device *netdev,
 		     struct kernel_hwtstamp_config *config,
 		     struct netlink_ext_ack *extack);
 
+/* daq_ctl.c */
+int daq_ctl_init(void);
+void daq_ctl_exit(void);
+int daq_ctl_alloc(struct daq_card *card);
+int daq_ctl_register(struct daq_card *card);
+void daq_ctl_lose(struct daq_card *card);
+void daq_ctl_unregister(struct daq_card *card);
+void daq_ctl_free(struct daq_card *card);
+
+/* daq_event.c */
+void daq_event(struct daq_card *card, enum daq_event_type type, u32 channel,
+	       u32 reason, u64 value);
+bool daq_event_take(struct daq_ctl *ctl, struct daq_event_queue *queue,
+		    struct daq_event *event);
+void daq_event_forget(struct daq_ctl *ctl, struct daq_event_queue *queue,
+		      const struct daq_event *event);
+void daq_event_flush(struct daq_ctl *ctl);
+void daq_event_stop(struct daq_ctl *ctl);
+void daq_event_init(struct daq_ctl *ctl);
+
 /* daq_netlink.c */
+void daq_netlink_event(struct daq_card *card, const struct daq_event *event);
 int daq_netlink_init(void);
 void daq_netlink_exit(void);
 

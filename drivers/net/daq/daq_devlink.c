@@ -135,7 +135,9 @@ static const struct devlink_health_reporter_ops daq_reporter_ops = {
  */
 void daq_report_error(struct daq_card *card, enum daq_error error)
 {
-	set_bit(error, &card->health.errors);
+	/* Of many at a time one event is enough. */
+	if (!test_and_set_bit(error, &card->health.errors))
+		daq_event(card, DAQ_EV_ERROR, DAQ_EV_CARD, error, 0);
 	schedule_work(&card->health.work);
 }
 

@@ -10,9 +10,12 @@ static int __init daq_init(void)
 {
 	int err;
 
-	err = daq_netlink_init();
+	err = daq_ctl_init();
 	if (err)
 		return err;
+	err = daq_netlink_init();
+	if (err)
+		goto err_exit_ctl;
 	err = daq_soft_init();
 	if (err)
 		goto err_exit_netlink;
@@ -25,6 +28,8 @@ err_exit_soft:
 	daq_soft_exit();
 err_exit_netlink:
 	daq_netlink_exit();
+err_exit_ctl:
+	daq_ctl_exit();
 	return err;
 }
 module_init(daq_init);
@@ -34,6 +39,7 @@ static void __exit daq_exit(void)
 	daq_pci_exit();
 	daq_soft_exit();
 	daq_netlink_exit();
+	daq_ctl_exit();
 }
 module_exit(daq_exit);
 

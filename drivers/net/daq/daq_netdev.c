@@ -82,7 +82,14 @@ static int daq_stop(struct net_device *netdev)
 	return 0;
 }
 
+/* The interface goes, for whatever reason: the card cannot be used any more. */
+static void daq_uninit(struct net_device *netdev)
+{
+	daq_ctl_unregister(netdev_priv(netdev));
+}
+
 static const struct net_device_ops daq_netdev_ops = {
+	.ndo_uninit		= daq_uninit,
 	.ndo_open		= daq_open,
 	.ndo_stop		= daq_stop,
 	.ndo_start_xmit		= daq_start_xmit,
@@ -175,6 +182,7 @@ void daq_setup(struct net_device *netdev)
  */
 int daq_card_init(struct daq_card *card, struct net_device *netdev)
 {
+	int err = -ENOMEM;
 	u32 i;
 
 	card->netdev = netdev;
@@ -190,10 +198,11 @@ int daq_card_init(struct daq_card *card, struct net_device *netdev)
 		return -ENOMEM;
 	card->queues = kvcalloc(card->channels, sizeof(*card->queues),
 				GFP_KERNEL);
-	if (!card->queues) {
-		kvfree(card->chans);
-		return -ENOMEM;
-	}
+	if (!card->queues)
+		goto err_free_chans;
+	err = daq_ctl_alloc(card);
+	if (err)
+		goto err_free_queues;
 
 	for (i = 0; i < card->channels; i++) {
 		daq_init_chan(card, i);
@@ -204,6 +213,12 @@ int daq_card_init(struct daq_card *card, struct net_device *netdev)
 		eth_hw_addr_random(netdev);
 	netif_carrier_off(netdev);
 	return 0;
+
+err_free_queues:
+	kvfree(card->queues);
+err_free_chans:
+	kvfree(card->chans);
+	return err;
 }
 
 /**
@@ -214,6 +229,7 @@ void daq_card_free(struct daq_card *card)
 {
 	u32 i;
 
+	daq_ctl_free(card);
 	for (i = 0; i < card->nr_queues; i++)
 		netif_napi_del(&card->queues[i].napi);
 	kvfree(card->queues);
@@ -221,7 +237,8 @@ void daq_card_free(struct daq_card *card)
 }
 
 /**
- * daq_card_register() - show a card to the world: clock, devlink, interface
+ * daq_card_register() - show a card to the world: clock, devlink, control device,
+ *			 interface
  * @card: card that works
  * @add: register_netdev(), or register_netdevice() with RTNL held
  *
@@ -239,12 +256,17 @@ int daq_card_register(struct daq_card *card,
 	err = daq_devlink_alloc(card);
 	if (err)
 		goto err_unregister_ptp;
-	err = add(card->netdev);
+	err = daq_ctl_register(card);
 	if (err)
 		goto err_free_devlink;
+	err = add(card->netdev);
+	if (err)
+		goto err_unregister_ctl;
 	daq_devlink_show(card);
 	return 0;
 
+err_unregister_ctl:
+	daq_ctl_unregister(card);
 err_free_devlink:
 	daq_devlink_free(card);
 err_unregister_ptp:

@@ -237,7 +237,8 @@ static int daq_fill_card(struct sk_buff *msg, struct daq_card *card,
 		return -EMSGSIZE;
 	if (nla_put_u32(msg, DAQ_A_CARD_IFINDEX, card->netdev->ifindex) ||
 	    nla_put_u32(msg, DAQ_A_CARD_PERSONALITY, daq_personality(card)) ||
-	    nla_put_u32(msg, DAQ_A_CARD_CHANNELS, card->channels)) {
+	    nla_put_u32(msg, DAQ_A_CARD_CHANNELS, card->channels) ||
+	    nla_put_u32(msg, DAQ_A_CARD_DEVICE, card->ctl->id)) {
 		genlmsg_cancel(msg, hdr);
 		return -EMSGSIZE;
 	}
@@ -423,6 +424,76 @@ static int daq_card_set_doit(struct sk_buff *skb, struct genl_info *info)
 	return daq_doit(info, daq_set_card);
 }
 
+static int daq_fill_event(struct sk_buff *msg, struct daq_card *card,
+			  const struct daq_event *event)
+{
+	void *hdr;
+
+	hdr = genlmsg_put(msg, 0, 0, &daq_family, 0, DAQ_CMD_EVENT);
+	if (!hdr)
+		return -EMSGSIZE;
+	if (nla_put_u32(msg, DAQ_A_EVENT_IFINDEX, card->netdev->ifindex) ||
+	    nla_put_u32(msg, DAQ_A_EVENT_DEVICE, MINOR(card->ctl->dev.devt)) ||
+	    nla_put_u32(msg, DAQ_A_EVENT_TYPE, event->type) ||
+	    (event->channel != DAQ_EV_CARD &&
+	     nla_put_u32(msg, DAQ_A_EVENT_CHANNEL, event->channel)) ||
+	    nla_put_u32(msg, DAQ_A_EVENT_GENERATION, event->generation) ||
+	    nla_put_u32(msg, DAQ_A_EVENT_REASON, event->reason) ||
+	    nla_put_u64_64bit(msg, DAQ_A_EVENT_VALUE, event->value,
+			      DAQ_A_EVENT_PAD) ||
+	    nla_put_u64_64bit(msg, DAQ_A_EVENT_TIME, event->time,
+			      DAQ_A_EVENT_PAD) ||
+	    nla_put_u64_64bit(msg, DAQ_A_EVENT_LOST, event->lost,
+			      DAQ_A_EVENT_PAD))
+		return -EMSGSIZE;
+	genlmsg_end(msg, hdr);
+	return 0;
+}
+
+/* The namespace may be left, and end, at any time: without RTNL nobody waits. */
+static struct net *daq_card_net(struct daq_card *card)
+{
+	struct net *net;
+
+	rcu_read_lock();
+	net = maybe_get_net(dev_net(card->netdev));
+	rcu_read_unlock();
+	return net;
+}
+
+static void daq_send_event(struct daq_card *card, struct net *net,
+			   const struct daq_event *event)
+{
+	struct sk_buff *msg;
+
+	if (!genl_has_listeners(&daq_family, net, 0))
+		return;
+	msg = genlmsg_new(GENLMSG_DEFAULT_SIZE, GFP_KERNEL);
+	if (!msg)
+		return;
+	if (daq_fill_event(msg, card, event))
+		nlmsg_free(msg);
+	else
+		genlmsg_multicast_netns(&daq_family, net, msg, 0, 0, GFP_KERNEL);
+}
+
+/**
+ * daq_netlink_event() - tell all who listen where the card's interface is
+ * @card: card
+ * @event: what happened
+ *
+ * Context: process.
+ */
+void daq_netlink_event(struct daq_card *card, const struct daq_event *event)
+{
+	struct net *net = daq_card_net(card);
+
+	if (!net)
+		return;
+	daq_send_event(card, net, event);
+	put_net(net);
+}
+
 /* Where a dump goes on. */
 struct daq_dump {
 	unsigned long ifindex;
@@ -529,6 +600,10 @@ static const struct genl_split_ops daq_ops[] = {
 	},
 };
 
+static const struct genl_multicast_group daq_groups[] = {
+	{ .name = DAQ_GROUP_EVENTS },
+};
+
 static struct genl_family daq_family __ro_after_init = {
 	.name		= DAQ_FAMILY_NAME,
 	.version	= DAQ_FAMILY_VERSION,
@@ -537,6 +612,8 @@ static struct genl_family daq_family __ro_after_init = {
 	.module		= THIS_MODULE,
 	.split_ops	= daq_ops,
 	.n_split_ops	= ARRAY_SIZE(daq_ops),
+	.mcgrps		= daq_groups,
+	.n_mcgrps	= ARRAY_SIZE(daq_groups),
 };
 
 /**

@@ -272,6 +272,7 @@ static void daq_pci_bury(struct daq_pci *pci)
 	rtnl_lock();
 	dev_close(netdev);
 	netif_device_detach(netdev);
+	daq_ctl_lose(&pci->card);
 	rtnl_unlock();
 }
 

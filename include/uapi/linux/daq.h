@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note */
 /*
  * Contract between the DAQ driver, its card, eBPF programs and user space:
- * the header in front of every segment and the generic netlink family that
- * configures channels. Documentation/frame-format.rst is the specification.
+ * the header in front of every segment, the generic netlink family that
+ * configures channels, and the control device /dev/daqN. The specifications are
+ * Documentation/frame-format.rst, netlink/specs/daq.yaml and control.rst there.
  */
 #ifndef _UAPI_LINUX_DAQ_H
 #define _UAPI_LINUX_DAQ_H
@@ -107,6 +108,75 @@ enum daq_source {
 	DAQ_SOURCE_MAX = __DAQ_SOURCE_MAX - 1
 };
 
+/* The control device, Documentation/control.rst. */
+
+/* What can be mapped, by offset: */
+#define DAQ_MMAP_COUNTERS	0
+#define DAQ_MMAP_WINDOW(channel)	((1ULL << 32) + ((__u64)(channel) << 20))
+
+/* What a card is doing. */
+enum daq_state {
+	DAQ_STATE_DOWN,		/* nothing: its interface is down */
+	DAQ_STATE_UP,
+	DAQ_STATE_SUSPENDED,	/* nothing for a while: asleep, or being reset */
+	DAQ_STATE_GONE,		/* nothing ever again */
+};
+
+/* Why a register window is not the card's. */
+enum daq_reason {
+	DAQ_REASON_NONE,	/* it is */
+	DAQ_REASON_ADMIN,	/* the administrator wants it so */
+	DAQ_REASON_CARD,	/* the card does */
+	DAQ_REASON_RESET,	/* the card is being reset */
+	DAQ_REASON_SUSPEND,	/* the card sleeps */
+	DAQ_REASON_REMOVED,	/* there is no card any more */
+};
+
+/* What a card can do wrong. */
+enum daq_error {
+	DAQ_ERROR_TEST,		/* nothing: devlink health test */
+	DAQ_ERROR_BAD_DESC,	/* a completion that makes no sense */
+	DAQ_ERROR_BAD_REPORT,	/* progress that cannot be */
+	DAQ_ERROR_STOP,		/* DMA that goes on */
+	DAQ_ERROR_MOVE,		/* a channel that stays with its queue */
+	DAQ_ERROR_DMA,		/* an address that the bus refuses */
+	DAQ_ERROR_GONE,		/* to leave */
+	DAQ_ERRORS
+};
+
+enum daq_event_type {
+	DAQ_EV_REVOKED = 1,	/* a window, for @reason: enum daq_reason */
+	DAQ_EV_GRANTED,		/* a window, which had been revoked for @reason */
+	DAQ_EV_OVERRUN,		/* the card began to drop segments: @value so far */
+	DAQ_EV_UNDERRUN,	/* an output had nothing to play: sample @value lacked */
+	DAQ_EV_ERROR,		/* @reason: enum daq_error */
+	DAQ_EV_SUSPENDED,	/* the card, for @reason: enum daq_reason */
+	DAQ_EV_RESUMED,
+	DAQ_EV_REMOVED,		/* the card; nothing follows */
+};
+
+#define DAQ_EV_CARD		0xffffffff	/* @channel: it is about the card */
+
+/**
+ * struct daq_event - what read() of the control device yields, whole ones
+ * @type: enum daq_event_type
+ * @channel: what it is about, or DAQ_EV_CARD
+ * @generation: generation of the channel's window, after the event
+ * @reason: as @type says, or 0
+ * @value: as @type says, or 0
+ * @time: when it happened, CLOCK_MONOTONIC, ns
+ * @lost: events that there was no room for since the one that was read before
+ */
+struct daq_event {
+	__u32	type;
+	__u32	channel;
+	__u32	generation;
+	__u32	reason;
+	__u64	value;
+	__u64	time;
+	__u64	lost;
+};
+
 /* Generic netlink family, Documentation/netlink/specs/daq.yaml. */
 #define DAQ_FAMILY_NAME		"daq"
 #define DAQ_FAMILY_VERSION	1
@@ -150,6 +220,7 @@ enum {
 	DAQ_A_CARD_IFINDEX = 1,		/* u32 */
 	DAQ_A_CARD_PERSONALITY,		/* u32, enum daq_personality */
 	DAQ_A_CARD_CHANNELS,		/* u32, read only */
+	DAQ_A_CARD_DEVICE,		/* u32, read only: N of its /dev/daqN */
 	__DAQ_A_CARD_MAX,
 	DAQ_A_CARD_MAX = __DAQ_A_CARD_MAX - 1
 };
@@ -181,6 +252,25 @@ enum {
 	DAQ_A_STATS_MAX = __DAQ_A_STATS_MAX - 1
 };
 
+/* struct daq_event, and whose it is. */
+enum {
+	DAQ_A_EVENT_IFINDEX = 1,	/* u32 */
+	DAQ_A_EVENT_PAD,
+	DAQ_A_EVENT_DEVICE,		/* u32, N of /dev/daqN */
+	DAQ_A_EVENT_TYPE,		/* u32, enum daq_event_type */
+	DAQ_A_EVENT_CHANNEL,		/* u32; not there: about the card */
+	DAQ_A_EVENT_GENERATION,		/* u32 */
+	DAQ_A_EVENT_REASON,		/* u32 */
+	DAQ_A_EVENT_VALUE,		/* u64 */
+	DAQ_A_EVENT_TIME,		/* u64 */
+	DAQ_A_EVENT_LOST,		/* u64 */
+	__DAQ_A_EVENT_MAX,
+	DAQ_A_EVENT_MAX = __DAQ_A_EVENT_MAX - 1
+};
+
+/* Multicast group that events are sent to. */
+#define DAQ_GROUP_EVENTS	"events"
+
 enum {
 	DAQ_CMD_CHANNEL_GET = 1,	/* one, or a dump of one or all cards */
 	DAQ_CMD_CHANNEL_SET,
@@ -188,6 +278,7 @@ enum {
 	DAQ_CMD_CARD_GET,
 	DAQ_CMD_CARD_SET,	/* software cards, while the interface is down */
 	DAQ_CMD_STATS_GET,	/* of one channel */
+	DAQ_CMD_EVENT,		/* never asked for: to DAQ_GROUP_EVENTS */
 	__DAQ_CMD_MAX,
 	DAQ_CMD_MAX = __DAQ_CMD_MAX - 1
 };
