@@ -9,8 +9,9 @@
 #   xsk-VERSION-MODE[-busy]-WIRING[:PART]   xskxceiver of kernel VERSION; MODE is skb,
 #                                           drv or zc, WIRING loop (a card's loop-back)
 #                                           or pair (two cards and a cable); with PART
-#                                           only the tests that have it in their name;
-#                                           with !PART all but those
+#                                           only the tests that have it in their name,
+#                                           or one of several, PART,PART; with !PART
+#                                           all but those
 #   net-VERSION-SCRIPT                      drivers/net/SCRIPT.py of kernel VERSION
 #
 # The output is as that of ../run-here.sh, with the job as the test. What the file
@@ -150,9 +151,17 @@ run_xsk_test() {
 
 # is_wanted NAME PART
 is_wanted() {
+	local part
+
 	case $2 in
+	'') return 0 ;;
 	!*) [[ $1 != *${2#!}* ]] ;;
-	*) [[ $1 == *$2* ]] ;;
+	*)
+		for part in ${2//,/ }; do
+			[[ $1 != *$part* ]] || return 0
+		done
+		return 1
+		;;
 	esac
 }
 
