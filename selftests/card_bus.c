@@ -212,6 +212,12 @@ static void test_registers(void)
 		client_read(c, 1, 0, data, 4) == EINVAL, "registers: nothing odd, nothing outside");
 	val = 0xcafe;
 	client_write(c, CARD_BAR2, 0x2010, &val, 4);
+	client_read(c, CARD_BAR2, 0x2010, &val, 4);
+	ktap_ok(!val && !c->card->user_writes && c->card->user_refused == 1,
+		"registers: those of the user, before they are open");
+	client_set_reg(c, DAQ_REG_CHAN(2) + DAQ_CHAN_USER, DAQ_CHAN_USER_OPEN);
+	val = 0xcafe;
+	client_write(c, CARD_BAR2, 0x2010, &val, 4);
 	val = 0;
 	client_read(c, CARD_BAR2, 0x2010, &val, 4);
 	ktap_ok(val == 0xcafe && c->card->user_writes == 1, "registers: those of the user");
@@ -566,6 +572,38 @@ static void test_control(void)
 }
 
 /* In a process of its own, which ends with messages unread. */
+static bool held_is(u64 channels)
+{
+	return client_reg(c, DAQ_REG_USER_HELD) == (u32)channels &&
+	       client_reg(c, DAQ_REG_USER_HELD + 4) == channels >> 32;
+}
+
+static void test_withhold(void)
+{
+	static char answer[65536];
+	int fd, i;
+
+	start_driver(2);
+	fd = control_open();
+	ktap_ok(control(fd, "withhold 1\n", answer, sizeof(answer)), "withhold: a user page");
+	/* It is the engine that does it. */
+	for (i = 0; !held_is(2) && i < 1000; i++)
+		usleep(1000);
+	ktap_ok(held_is(2) && client_reg(c, DAQ_REG_EVENTS) == DAQ_EVENT_USER, "withhold: an event");
+	ktap_ok(!control(fd, "withhold 2\n", answer, sizeof(answer)), "withhold: there is none");
+	client_call(c, VFIO_USER_RESET, NULL, 0, NULL, 0, NULL, 0);
+	client_set_master(c, true);
+	for (i = 0; !held_is(2) && i < 1000; i++)
+		usleep(1000);
+	ktap_ok(held_is(2), "withhold: still after a reset");
+	ktap_ok(control(fd, "allow 1\n", answer, sizeof(answer)), "withhold: no more");
+	for (i = 0; !held_is(0) && i < 1000; i++)
+		usleep(1000);
+	ktap_ok(held_is(0), "withhold: the page is free");
+	close(fd);
+	client_stop(c);
+}
+
 static void test_die(void)
 {
 	static struct vfio_user_hdr burst[12000];
@@ -1056,6 +1094,7 @@ int main(void)
 	test_many_windows();
 	test_reset();
 	test_control();
+	test_withhold();
 	test_die();
 	test_log();
 	test_gauges();

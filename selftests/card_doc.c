@@ -42,6 +42,8 @@ static const char *page_of_heading(const char *line)
 		return "CHAN";
 	if (!strncmp(line, "Queue *i*", 9))
 		return "QUEUE";
+	if (!strncmp(line, "User page *i*", 13))
+		return "USER";
 	return NULL;
 }
 
@@ -66,7 +68,7 @@ static void read_document(const char *path)
 		row->offset = strtoul(hex, NULL, 16);
 		if (++nr_rows == MAX_ROWS)
 			ktap_die("%s: more than %u registers", path, MAX_ROWS - 1);
-		if (!strcmp(row->name, "IRQ_ARM"))
+		if (!strcmp(row->page, "USER") && !strcmp(row->name, "RESERVED"))
 			break;
 	}
 	fclose(file);
@@ -121,10 +123,17 @@ static u32 address(const struct row *row)
 	return row->offset;
 }
 
+static bool in_user_page(const struct row *row)
+{
+	return !strcmp(row->page, "USER");
+}
+
 static u64 value(const struct row *row)
 {
 	u32 reg = address(row);
 
+	if (in_user_page(row))
+		return daq_model_user_read(&model, CHANNELS - 1, row->offset);
 	return row->bits == 64 ? read64(reg) : daq_model_read(&model, reg);
 }
 
@@ -139,6 +148,17 @@ static u64 reset_value(const struct row *row)
 	if (!strcmp(row->reset, "time"))
 		return host.now;
 	return strtoull(row->reset, NULL, 0);
+}
+
+static void fill(const struct row *row)
+{
+	if (in_user_page(row)) {
+		daq_model_user_write(&model, CHANNELS - 1, row->offset, UINT32_MAX);
+		return;
+	}
+	daq_model_write(&model, address(row), UINT32_MAX);
+	if (row->bits == 64)
+		daq_model_write(&model, address(row) + 4, UINT32_MAX);
 }
 
 /* Queues have not been set up, as power_on() would. */
@@ -175,7 +195,9 @@ static u64 readable(const struct row *row)
 	if (!strcmp(row->page, "QUEUE") && !strcmp(row->name, "CTRL"))
 		return 0;
 	if (!strcmp(row->name, "EVENT_MASK"))
-		return DAQ_EVENT_DMA_ERROR;
+		return DAQ_EVENT_DMA_ERROR | DAQ_EVENT_USER;
+	if (!strcmp(row->page, "CHAN") && !strcmp(row->name, "USER"))
+		return DAQ_CHAN_USER_OPEN;
 	return row->bits == 64 ? U64_MAX : UINT32_MAX;
 }
 
@@ -184,15 +206,15 @@ static bool access_is_right(const struct row *row)
 	u64 before;
 
 	reset_card();
+	if (in_user_page(row))
+		set_chan(CHANNELS - 1, DAQ_CHAN_USER, DAQ_CHAN_USER_OPEN);
 	before = value(row);
 	if (!strcmp(row->access, "rw1c")) {
 		model.events = 3;
 		daq_model_write(&model, address(row), 1);
 		return value(row) == 2;
 	}
-	daq_model_write(&model, address(row), UINT32_MAX);
-	if (row->bits == 64)
-		daq_model_write(&model, address(row) + 4, UINT32_MAX);
+	fill(row);
 	if (!strcmp(row->access, "rw"))
 		return value(row) == readable(row);
 	return value(row) == before && (strcmp(row->access, "wo") || !before);
@@ -216,7 +238,7 @@ static bool documented(u32 reg)
 	u32 i;
 
 	for (i = 0; i < nr_rows; i++)
-		if (reg >= address(&rows[i]) && reg < address(&rows[i]) + rows[i].bits / 8)
+		if (!in_user_page(&rows[i]) && reg >= address(&rows[i]) && reg < address(&rows[i]) + rows[i].bits / 8)
 			return true;
 	return false;
 }

@@ -86,6 +86,12 @@ static void host_cable(void *ctx)
 	host.kicked = true;
 }
 
+static __le32 *host_user(void *ctx, u32 channel)
+{
+	(void)ctx;
+	return host.user[channel];
+}
+
 static u32 outside_peek(void *ctx, u32 channel, u64 pos, u32 len, bool *last)
 {
 	u64 have = host.attached.there - min(pos, host.attached.there);
@@ -145,7 +151,8 @@ static const struct daq_model_outside outside = {
 const struct daq_model_host card_services = {
 	.read = host_read, .write = host_write, .direct = host_direct,
 	.publish = host_publish, .tamper = host_tamper, .raise = host_raise,
-	.now = host_now, .cable = host_cable, .outside = &outside,
+	.now = host_now, .cable = host_cable, .user = host_user,
+	.outside = &outside,
 };
 
 void write64(u32 reg, u64 val)
@@ -209,6 +216,7 @@ void power_on_with(u32 channels, u32 caps)
 	host.outside = 0;
 	host.longest = 0;
 	memset(&host.attached, 0, sizeof(host.attached));
+	memset(host.user, 0, sizeof(host.user));
 	host.tamper = DAQ_TAMPER_NONE;
 	daq_model_init(&model, &card_services, NULL, channels, caps);
 	for (q = 0; q < channels; q++)

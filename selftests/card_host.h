@@ -51,6 +51,7 @@ struct host {
 	bool kicked;		/* the far end is this card: step again */
 	enum daq_tamper tamper;	/* what happens to the next completion */
 	struct attached attached;
+	__le32 user[DAQ_MAX_CHANNELS][DAQ_USER_PAGE_SIZE / 4];
 	u64 tampered;		/* address of its segment's last data */
 };
 

@@ -465,6 +465,124 @@ static void test_events(void)
 		"events: a card without interrupts only tells");
 }
 
+/* ---- User pages ---- */
+
+static void set_user(u32 ch, u32 offset, u32 val)
+{
+	host.user[ch][offset / 4] = cpu_to_le32(val);
+}
+
+static u64 produced(u32 ch)
+{
+	kick_all();
+	return counter(ch, DAQ_CHAN_PRODUCED);
+}
+
+/* The one frame that came when nothing was in its way took its time, and no other. */
+static bool began_late(u32 frame, u64 not_before)
+{
+	struct daq_hdr hdr = header(0, 2 * frame);
+
+	return hdr.flags & DAQ_HDR_F_SOF && be32_to_cpu(hdr.frame) == frame &&
+	       be64toh(hdr.sample) == frame * 1024 && be64toh(hdr.timestamp) >= not_before;
+}
+
+static void test_gate(const char *kind, u32 caps)
+{
+	u64 opened;
+
+	power_on_with(2, caps | DAQ_CAP_USER);
+	post(0, RING);
+	set_user(0, DAQ_USER_GATE, DAQ_USER_GATE_CLOSED);
+	start_counter(0, 2);
+	run(2 * PERIOD);
+	ktap_eq(produced(0), 2, "gate, %s: does nothing while the page is not open", kind);
+	set_chan(0, DAQ_CHAN_USER, DAQ_CHAN_USER_OPEN);
+	ktap_eq(le32_to_cpu(host.user[0][DAQ_USER_GATE / 4]), 0,
+		"gate, %s: the page is empty when it opens", kind);
+	run(PERIOD);
+	ktap_eq(produced(0), 3, "gate, %s: the next frame begins", kind);
+	set_user(0, DAQ_USER_GATE, DAQ_USER_GATE_CLOSED);
+	run(10 * PERIOD);
+	ktap_eq(produced(0), 4, "gate, %s: closed: the frame ends, and none begins", kind);
+	opened = host.now;
+	set_user(0, DAQ_USER_GATE, 0);
+	run(3 * PERIOD);
+	ktap_eq(produced(0) / 2, 3, "gate, %s: open", kind);
+	ktap_ok(began_late(2, opened - PERIOD), "gate, %s: the next frame, and begun late", kind);
+	set_user(0, DAQ_USER_GATE, DAQ_USER_GATE_CLOSED);
+	run(10 * PERIOD);
+	set_chan(0, DAQ_CHAN_USER, 0);
+	opened = produced(0);
+	run(3 * PERIOD);
+	ktap_ok(produced(0) > opened, "gate, %s: without effect when the page is closed", kind);
+	ktap_eq(counter(0, DAQ_CHAN_FIFO_OVERRUN), 0, "gate, %s: what was not taken is no loss",
+		kind);
+}
+
+static void test_trigger(const char *kind, u32 caps)
+{
+	power_on_with(2, caps | DAQ_CAP_USER);
+	post(0, RING);
+	set_chan(0, DAQ_CHAN_USER, DAQ_CHAN_USER_OPEN);
+	set_user(0, DAQ_USER_GATE, DAQ_USER_GATE_TRIGGER);
+	start_counter(0, 2);
+	run(5 * PERIOD);
+	ktap_eq(produced(0), 0, "trigger, %s: nothing without it", kind);
+	set_user(0, DAQ_USER_TRIGGER, 17);
+	run(9 * PERIOD);
+	ktap_eq(produced(0), 2, "trigger, %s: one frame for each", kind);
+	set_user(0, DAQ_USER_TRIGGER, 16);
+	run(9 * PERIOD);
+	ktap_eq(produced(0), 4, "trigger, %s: and another one", kind);
+}
+
+static void test_user(void)
+{
+	power_on_with(2, IRQ | DAQ_CAP_USER);
+	ktap_ok(!daq_model_user_write(&model, 1, DAQ_USER_MARKER, 5) &&
+		!host.user[1][DAQ_USER_MARKER / 4] && counter(1, DAQ_CHAN_USER_REFUSED) == 1,
+		"user page: takes nothing before it is open, and counts that");
+	set_chan(1, DAQ_CHAN_USER, UINT32_MAX);
+	ktap_eq(daq_model_read(&model, DAQ_REG_CHAN(1) + DAQ_CHAN_USER), DAQ_CHAN_USER_OPEN,
+		"user page: open");
+	ktap_ok(daq_model_user_write(&model, 1, DAQ_USER_MARKER, 6) &&
+		daq_model_user_read(&model, 1, DAQ_USER_MARKER) == 6 &&
+		daq_model_read(&model, DAQ_REG_CHAN(1) + DAQ_CHAN_MARKER) == 6 &&
+		counter(1, DAQ_CHAN_USER_WRITES) == 1, "user page: the marker");
+	daq_model_user_write(&model, 1, DAQ_USER_RESERVED, 7);
+	ktap_eq(daq_model_user_read(&model, 1, DAQ_USER_RESERVED), 0, "user page: reserved words");
+	ktap_eq(daq_model_read(&model, DAQ_REG_CHAN(0) + DAQ_CHAN_MARKER), 0,
+		"user page: each channel has its own");
+	set_chan(1, DAQ_CHAN_USER, 0);
+	ktap_ok(!daq_model_user_write(&model, 1, DAQ_USER_MARKER, 8) &&
+		!daq_model_user_read(&model, 1, DAQ_USER_MARKER) &&
+		daq_model_read(&model, DAQ_REG_CHAN(1) + DAQ_CHAN_MARKER) == 6,
+		"user page: closed it stays as it is, and is not to be seen");
+	set_chan(1, DAQ_CHAN_USER, DAQ_CHAN_USER_OPEN);
+	daq_model_write(&model, DAQ_REG_CTRL, DAQ_CTRL_RESET);
+	ktap_ok(!daq_model_user_write(&model, 1, DAQ_USER_MARKER, 8),
+		"user page: not open after a reset");
+}
+
+static void test_withhold(void)
+{
+	power_on_with(3, IRQ | DAQ_CAP_USER);
+	daq_model_write(&model, DAQ_REG_EVENT_MASK, DAQ_EVENT_USER);
+	daq_model_withhold(&model, 0);
+	ktap_ok(!host.raised[3], "withheld: no event without a change");
+	daq_model_withhold(&model, 5);
+	ktap_ok(host.raised[3] == 1 && read64(DAQ_REG_USER_HELD) == 5 &&
+		daq_model_read(&model, DAQ_REG_EVENTS) == DAQ_EVENT_USER, "withheld: an event");
+	daq_model_write(&model, DAQ_REG_EVENTS, DAQ_EVENT_USER);
+	daq_model_write(&model, DAQ_REG_CTRL, DAQ_CTRL_RESET);
+	ktap_eq(read64(DAQ_REG_USER_HELD), 5, "withheld: whatever is reset");
+	daq_model_withhold(&model, 0);
+	ktap_ok(!read64(DAQ_REG_USER_HELD) &&
+		daq_model_read(&model, DAQ_REG_EVENTS) == DAQ_EVENT_USER,
+		"withheld: an event when that ends");
+}
+
 int main(void)
 {
 	ktap_begin();
@@ -483,6 +601,12 @@ int main(void)
 	test_refused_buffer();
 	test_refused_output();
 	test_events();
+	test_gate("interrupt", IRQ);
+	test_gate("kicked", KICKED);
+	test_trigger("interrupt", IRQ);
+	test_trigger("kicked", KICKED);
+	test_user();
+	test_withhold();
 	free(host.memory);
 	return ktap_end();
 }

@@ -79,8 +79,8 @@ test_information() {
 	output=$(ethtool -d "$card" | sed -n 3,4p)
 	matches "-d: begins with the card's name, version and channels" "$output" \
 		"0x0000:*44 41 51 31 01 00 00 00 * 08 00 00 00*"
-	equal "-d: 4 registers, and 68 for each channel" \
-		"$(ethtool -d "$card" | sed 1,2d | cut -d : -f 2 | wc -w)" $((4 * (4 + 8 * 68)))
+	equal "-d: 4 registers, and 74 for each channel" \
+		"$(ethtool -d "$card" | sed 1,2d | cut -d : -f 2 | wc -w)" $((4 * (4 + 8 * 74)))
 	output=$(ip -d link show "$card")
 	matches "ip link: the largest MTU" "$output" "*maxmtu 62182*"
 	refused "a larger one is refused with the reason" 2 "*greater than device maximum*" \

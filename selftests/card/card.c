@@ -198,13 +198,13 @@ void card_report(struct card *card, void (*line)(void *ctx, const char *text), v
 	for (i = 0; i < FAULT_KINDS; i++)
 		card_say_faults(card, i, &w);
 	card_say(&w, "total dma_map=%llu dma_unmap=%llu windows=%u dma_refused=%llu "
-		 "late_landed=%llu late_refused=%llu user_writes=%llu clients=%llu bad_messages=%llu "
+		 "late_landed=%llu late_refused=%llu user_writes=%llu user_refused=%llu clients=%llu bad_messages=%llu "
 		 "time=%llu cpu=%llu",
 		 (unsigned long long)card->dma.maps, (unsigned long long)card->dma.unmaps,
 		 card->dma.count, (unsigned long long)card->dma.refused,
 		 (unsigned long long)card->late.landed, (unsigned long long)card->late.refused,
-		 (unsigned long long)card->user_writes, (unsigned long long)card->clients,
-		 (unsigned long long)card->bad_messages,
+		 (unsigned long long)card->user_writes, (unsigned long long)card->user_refused,
+		 (unsigned long long)card->clients, (unsigned long long)card->bad_messages,
 		 (unsigned long long)(card_time() - card->log.start),
 		 (unsigned long long)gauges_cpu_time());
 }

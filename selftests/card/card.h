@@ -299,6 +299,8 @@ struct engine_op {
  * @head: register writes ever asked for
  * @tail: register writes done
  * @reset: the model is to be powered on again
+ * @held: user pages that the card withholds, a bit per channel
+ * @hold: the model is to be told of @held
  * @kicked: look at the model again
  * @in_message: waits for the client to do DMA; so nobody may wait for us
  * @stop: the end
@@ -313,7 +315,9 @@ struct engine {
 	struct engine_op op[ENGINE_OPS];
 	u32 head;
 	u32 tail;
+	u64 held;
 	bool reset;
+	bool hold;
 	bool kicked;
 	bool in_message;
 	bool stop;
@@ -398,8 +402,9 @@ struct card_options {
  * @stop: eventfd that ends card_run()
  * @late: DMA after the end
  * @past: what channels had counted when the card was reset
- * @user: user registers; main thread only
- * @user_writes: writes to them
+ * @user: user pages; the main thread writes to them
+ * @user_writes: writes to those that are open
+ * @user_refused: and to others
  * @bad_messages: that the client has sent
  * @clients: that have been there
  */
@@ -421,8 +426,9 @@ struct card {
 	char command[256];
 	u32 command_len;
 	int stop;
-	u32 user[DAQ_MAX_CHANNELS][1024];
+	__le32 user[DAQ_MAX_CHANNELS][DAQ_USER_PAGE_SIZE / 4];
 	u64 user_writes;
+	u64 user_refused;
 	u64 bad_messages;
 	u64 clients;
 };
@@ -438,6 +444,9 @@ void engine_reset(struct card *card, const char *why);
 void engine_set_mode(struct card *card, enum engine_mode mode);
 void engine_write(struct card *card, u32 reg, u32 val);
 u32 engine_read(struct card *card, u32 reg);
+bool engine_user_write(struct card *card, u32 channel, u32 offset, u32 val);
+u32 engine_user_read(struct card *card, u32 channel, u32 offset);
+void engine_withhold(struct card *card, u32 channel, bool held);
 /* Around a wait for the client: others know not to wait for the engine. */
 void engine_begin_message(struct card *card);
 void engine_end_message(struct card *card);

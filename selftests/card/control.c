@@ -54,6 +54,20 @@ static void control_hold(struct card *card, bool hold)
 	engine_kick(card);
 }
 
+static bool control_withhold(struct card *card, const char *which, bool held, char *error,
+			     size_t size)
+{
+	char *end;
+	unsigned long i = strtoul(which, &end, 10);
+
+	if (end == which || *end || i >= card->opt.channels) {
+		snprintf(error, size, "there is no channel %s", which);
+		return false;
+	}
+	engine_withhold(card, i, held);
+	return true;
+}
+
 /* With the status that a shell gives a process that was killed: see card.sh. */
 __attribute__((noreturn))
 static void control_die(struct card *card)
@@ -87,11 +101,16 @@ static bool control_do(struct card *card, const char *command, char *error, size
 		control_hold(card, false);
 	else if (!strncmp(command, "rewind ", 7))
 		return control_rewind(card, command + 7, error, size);
+	else if (!strncmp(command, "withhold ", 9))
+		return control_withhold(card, command + 9, true, error, size);
+	else if (!strncmp(command, "allow ", 6))
+		return control_withhold(card, command + 6, false, error, size);
 	else if (!strncmp(command, "fault ", 6))
 		return control_fault(card, command + 6, error, size);
 	else
 		return snprintf(error, size, "no such command: %.80s; try gone, back, stuck, die, "
-				"report, hold, go, rewind CHANNEL, fault KIND[:CHANNEL]=RATE, fault none", command) < 0;
+				"report, hold, go, rewind CHANNEL, withhold CHANNEL, allow CHANNEL, "
+				"fault KIND[:CHANNEL]=RATE, fault none", command) < 0;
 	return true;
 }
 

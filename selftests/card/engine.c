@@ -216,6 +216,11 @@ static const struct daq_model_outside engine_outside = {
 	.push		= engine_push,
 };
 
+static __le32 *engine_user(void *ctx, u32 channel)
+{
+	return ((struct card *)ctx)->user[channel];
+}
+
 static const struct daq_model_host engine_host = {
 	.read		= engine_dma_read,
 	.write		= engine_dma_write,
@@ -224,6 +229,7 @@ static const struct daq_model_host engine_host = {
 	.tamper		= engine_tamper,
 	.raise		= engine_raise,
 	.now		= engine_now,
+	.user		= engine_user,
 	.outside	= &engine_outside,
 };
 
@@ -288,6 +294,7 @@ static void engine_power_on(struct card *card)
 	daq_model_init(&e->model, &engine_host, card, card->opt.channels, card->opt.caps);
 	if (card->opt.fifo)
 		e->model.fifo = card->opt.fifo;
+	e->hold = e->held;
 	late_forget(&card->late);
 }
 
@@ -296,13 +303,18 @@ static void engine_do_ops(struct card *card)
 {
 	struct engine *e = &card->engine;
 
-	while (e->reset || engine_has_op(e)) {
+	while (e->reset || e->hold || engine_has_op(e)) {
 		struct engine_op op = e->op[e->tail % ENGINE_OPS];
 
 		if (e->reset) {
 			engine_power_on(card);
 			e->tail = e->head;
 			e->reset = false;
+			continue;
+		}
+		if (e->hold) {
+			daq_model_withhold(&e->model, e->held);
+			e->hold = false;
 			continue;
 		}
 
@@ -481,6 +493,46 @@ u32 engine_read(struct card *card, u32 reg)
 	if (reg == DAQ_REG_READY || reg == DAQ_REG_READY + 4)
 		val = engine_stick_ready(card, reg, val);
 	return val;
+}
+
+/* A process writes to a user page, behind all that the driver has written. */
+bool engine_user_write(struct card *card, u32 channel, u32 offset, u32 val)
+{
+	struct engine *e = &card->engine;
+	bool ok;
+
+	pthread_mutex_lock(&e->lock);
+	engine_wait(e, 0);
+	ok = daq_model_user_write(&e->model, channel, offset, val);
+	pthread_mutex_unlock(&e->lock);
+	return ok;
+}
+
+u32 engine_user_read(struct card *card, u32 channel, u32 offset)
+{
+	struct engine *e = &card->engine;
+	u32 val;
+
+	pthread_mutex_lock(&e->lock);
+	engine_wait(e, 0);
+	val = daq_model_user_read(&e->model, channel, offset);
+	pthread_mutex_unlock(&e->lock);
+	return val;
+}
+
+/* The card keeps a user page to itself, or does no more. */
+void engine_withhold(struct card *card, u32 channel, bool held)
+{
+	struct engine *e = &card->engine;
+
+	pthread_mutex_lock(&e->lock);
+	if (held)
+		e->held |= BIT_ULL(channel);
+	else
+		e->held &= ~BIT_ULL(channel);
+	e->hold = true;
+	engine_wake(e);
+	pthread_mutex_unlock(&e->lock);
 }
 
 /* Power the model on again; no DMA of before is left when it returns. */

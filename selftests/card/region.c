@@ -3,8 +3,6 @@
 #include <errno.h>
 #include "card.h"
 
-#define USER_PAGE	4096
-
 static u64 power_of_two(u64 size)
 {
 	u64 n = 4096;
@@ -21,7 +19,7 @@ u64 region_size(const struct card *card, u32 index)
 	case CARD_BAR0:
 		return power_of_two(DAQ_REG_SPACE(card->opt.channels));
 	case CARD_BAR2:
-		return power_of_two((u64)card->opt.channels * USER_PAGE);
+		return power_of_two((u64)card->opt.channels * DAQ_USER_PAGE_SIZE);
 	case CARD_BAR4:
 		return card->irqs.kind == CARD_MSIX ? CARD_MSIX_BAR_SIZE : 0;
 	case CARD_CONFIG:
@@ -46,13 +44,14 @@ static int region_check(struct card *card, u32 index, u64 offset, u32 count)
 
 static u32 region_read_word(struct card *card, u32 index, u32 offset)
 {
-	u32 page = offset / USER_PAGE;
+	u32 page = offset / DAQ_USER_PAGE_SIZE;
 
 	switch (index) {
 	case CARD_BAR0:
 		return engine_read(card, offset);
 	case CARD_BAR2:
-		return page < card->opt.channels ? card->user[page][offset % USER_PAGE / 4] : 0;
+		return page < card->opt.channels ?
+		       engine_user_read(card, page, offset % DAQ_USER_PAGE_SIZE) : 0;
 	default:	/* the client keeps the table itself */
 		if (offset >= CARD_MSIX_PBA)
 			return irqs_pending(&card->irqs, (offset - CARD_MSIX_PBA) / 4);
@@ -97,14 +96,17 @@ int region_read(struct card *card, u32 index, u64 offset, u8 *buf, u32 count)
 
 static void region_write_user(struct card *card, u32 offset, u32 val)
 {
-	u32 channel = offset / USER_PAGE;
+	u32 channel = offset / DAQ_USER_PAGE_SIZE;
+	bool ok;
 
 	if (channel >= card->opt.channels)
 		return;
-	card->user[channel][offset % USER_PAGE / 4] = val;
-	card->user_writes++;
-	log_fact(&card->log, "user_write seq=%llu channel=%u offset=0x%x value=0x%x",
-		 (unsigned long long)card->user_writes, channel, offset % USER_PAGE, val);
+	ok = engine_user_write(card, channel, offset % DAQ_USER_PAGE_SIZE, val);
+	card->user_writes += ok;
+	card->user_refused += !ok;
+	log_fact(&card->log, "user_write seq=%llu refused=%d channel=%u offset=0x%x value=0x%x",
+		 (unsigned long long)(card->user_writes + card->user_refused), !ok, channel,
+		 offset % DAQ_USER_PAGE_SIZE, val);
 }
 
 /* As region_read(). Registers take whole words and ignore all else. */

@@ -13,6 +13,7 @@
 /* What is shown: of the global page that which has no effect when read. */
 #define DAQ_DUMP_GLOBAL		4
 #define DAQ_DUMP_CHAN		36
+#define DAQ_DUMP_USER		6
 #define DAQ_DUMP_QUEUE		32
 
 /**
@@ -26,7 +27,7 @@ int daq_get_regs_len(struct net_device *netdev)
 	struct daq_card *card = netdev_priv(netdev);
 
 	return sizeof(u32) * (DAQ_DUMP_GLOBAL + card->channels *
-			      (DAQ_DUMP_CHAN + DAQ_DUMP_QUEUE));
+			      (DAQ_DUMP_CHAN + DAQ_DUMP_USER + DAQ_DUMP_QUEUE));
 }
 
 static u32 *daq_dump(struct daq_card *card, u32 *data, u32 reg, u32 count)
@@ -53,6 +54,8 @@ void daq_get_regs(struct net_device *netdev, struct ethtool_regs *regs,
 	data = daq_dump(card, data, 0, DAQ_DUMP_GLOBAL);
 	for (i = 0; i < card->channels; i++) {
 		data = daq_dump(card, data, DAQ_REG_CHAN(i), DAQ_DUMP_CHAN);
+		data = daq_dump(card, data, DAQ_REG_CHAN(i) + DAQ_CHAN_USER,
+				DAQ_DUMP_USER);
 		data = daq_dump(card, data, DAQ_REG_QUEUE(i), DAQ_DUMP_QUEUE);
 	}
 }

@@ -26,6 +26,7 @@
 #define   DAQ_CTRL_RESET	  0x1	/* reads 1 until the reset is over */
 #define DAQ_REG_EVENTS		0x018	/* a bit written as 1 is cleared */
 #define   DAQ_EVENT_DMA_ERROR	  0x1	/* an address was refused, a queue stopped */
+#define   DAQ_EVENT_USER	  0x2	/* USER_HELD has changed */
 #define DAQ_REG_EVENT_MASK	0x01c	/* those that interrupt, vector CHANNELS */
 /*
  * 64 bits, ro. Bit i, AUTO: queue i has reports that IRQ_ARM did not tell of;
@@ -38,6 +39,7 @@
 #define DAQ_REG_CLOCK_STEP	0x038	/* wo, 64 bits, signed: ns to add */
 #define DAQ_REG_CLOCK_ADJ	0x040	/* signed: how much faster it runs, */
 #define   DAQ_CLOCK_ADJ_SHIFT	  36	/* in units of 2^-36 */
+#define DAQ_REG_USER_HELD	0x048	/* 64 bits, ro: user pages that the card withholds */
 
 /* One page per channel; the queue of the same number has its upper half. */
 #define DAQ_REG_PAGE_SIZE	0x1000
@@ -74,6 +76,12 @@
 #define DAQ_CHAN_UNDERRUNS	0x078	/* times the output had nothing to play */
 #define DAQ_CHAN_UNDERRUN_SAMPLE 0x080	/* first one that lacked, last time */
 #define DAQ_CHAN_FIFO_OVERRUN	0x088	/* segments dropped: not kicked in time */
+/* Its user page, see below */
+#define DAQ_CHAN_USER		0x100
+#define   DAQ_CHAN_USER_OPEN	  0x1	/* takes writes; cleared when this is set */
+#define DAQ_CHAN_MARKER		0x104	/* ro: MARKER in there, open or not */
+#define DAQ_CHAN_USER_WRITES	0x108	/* 64 bits, ro, if the card can see them */
+#define DAQ_CHAN_USER_REFUSED	0x110	/* 64 bits, ro: writes while not open */
 
 /* Queue registers */
 #define DAQ_QUEUE_CTRL		0x000
@@ -101,6 +109,15 @@
  * the next write.
  */
 #define DAQ_QUEUE_IRQ_ARM	0x054
+
+/* User page: one per channel in BAR2, for a process to map */
+#define DAQ_USER_PAGE_SIZE	4096
+#define DAQ_USER_GATE		0x000	/* when a frame of the input may begin */
+#define   DAQ_USER_GATE_CLOSED	  0x1	/* not now */
+#define   DAQ_USER_GATE_TRIGGER	  0x2	/* once for each change of TRIGGER */
+#define DAQ_USER_TRIGGER	0x004
+#define DAQ_USER_MARKER		0x008	/* shown to the driver */
+#define DAQ_USER_RESERVED	0xf00	/* nothing from here on */
 
 /* Bytes per second that no card here reaches; keeps times above 0 ns. */
 #define DAQ_MAX_BYTE_RATE	(64ULL << 30)

@@ -656,6 +656,49 @@ daq_next_segment(const struct daq_model_chan *ch, u64 *end, u64 *frac)
 	return seg;
 }
 
+/* User pages */
+
+static u32 daq_user_word(const struct daq_model *m,
+			 const struct daq_model_chan *ch, u32 offset)
+{
+	if (!m->host->user)
+		return 0;
+	return le32_to_cpu(READ_ONCE(m->host->user(m->ctx, ch - m->chan)[offset / 4]));
+}
+
+static bool daq_gate_is_closed(const struct daq_model *m,
+			       const struct daq_model_chan *ch)
+{
+	u32 gate;
+
+	if (!(READ_ONCE(ch->user) & DAQ_CHAN_USER_OPEN))
+		return false;
+	gate = daq_user_word(m, ch, DAQ_USER_GATE);
+	return gate & DAQ_USER_GATE_CLOSED ||
+	       (gate & DAQ_USER_GATE_TRIGGER &&
+		daq_user_word(m, ch, DAQ_USER_TRIGGER) == ch->triggered);
+}
+
+/*
+ * No frame begins while the gate is closed: the input looks again when it would
+ * have its first segment if it began now.
+ */
+static bool daq_wait_at_gate(const struct daq_model *m,
+			     struct daq_model_chan *ch, u64 now)
+{
+	if (ch->next.offset || !daq_gate_is_closed(m, ch))
+		return false;
+	ch->start = now;
+	ch->start_frac = 0;
+	return true;
+}
+
+static void daq_pass_gate(const struct daq_model *m, struct daq_model_chan *ch)
+{
+	if (!ch->next.offset)
+		ch->triggered = daq_user_word(m, ch, DAQ_USER_TRIGGER);
+}
+
 /* What is connected to an input */
 
 static bool daq_is_external(const struct daq_model_chan *ch)
@@ -741,6 +784,8 @@ static u64 daq_step_generator(struct daq_model *m, struct daq_model_chan *ch,
 	seg = daq_next_segment(ch, &end, &frac);
 	if (end > now)
 		return end;
+	if (daq_wait_at_gate(m, ch, now))
+		return now;
 	if (!daq_acquire(m, ch, &seg, &end, now))
 		return U64_MAX;
 	if (now - end > DAQ_MAX_LAG) {
@@ -748,6 +793,7 @@ static u64 daq_step_generator(struct daq_model *m, struct daq_model_chan *ch,
 		end = now;
 	}
 	daq_send_generated(m, ch, &seg);
+	daq_pass_gate(m, ch);
 	daq_next_place(ch, seg.len, seg.flags);
 	daq_release(m, ch, &ch->next);
 	ch->start = end;
@@ -850,7 +896,8 @@ static void daq_fill_fifo(struct daq_model *m, struct daq_model_chan *ch,
 
 	for (;;) {
 		seg = daq_next_segment(ch, &end, &frac);
-		if (end > now || !daq_acquire(m, ch, &seg, &end, now))
+		if (end > now || daq_wait_at_gate(m, ch, now) ||
+		    !daq_acquire(m, ch, &seg, &end, now))
 			return;
 		if (daq_fifo_room(m, ch))
 			daq_fifo_put(ch, &seg);
@@ -858,6 +905,7 @@ static void daq_fill_fifo(struct daq_model *m, struct daq_model_chan *ch,
 			continue;
 		else
 			daq_lose_segment(ch, &seg);
+		daq_pass_gate(m, ch);
 		daq_next_place(ch, seg.len, seg.flags);
 		ch->start = end;
 		ch->start_frac = frac;
@@ -1502,6 +1550,9 @@ static const struct daq_reg daq_chan_regs[] = {
 	DAQ_RO(DAQ_CHAN_UNDERRUNS, 8, daq_model_chan, underruns),
 	DAQ_RO(DAQ_CHAN_UNDERRUN_SAMPLE, 8, daq_model_chan, underrun_sample),
 	DAQ_RO(DAQ_CHAN_FIFO_OVERRUN, 8, daq_model_chan, fifo_overrun),
+	DAQ_RW(DAQ_CHAN_USER, 4, daq_model_chan, user),
+	DAQ_RO(DAQ_CHAN_USER_WRITES, 8, daq_model_chan, user_writes),
+	DAQ_RO(DAQ_CHAN_USER_REFUSED, 8, daq_model_chan, user_refused),
 };
 
 static const struct daq_reg daq_queue_regs[] = {
@@ -1678,6 +1729,19 @@ static void daq_write_chan_queue(struct daq_model *m, struct daq_model_chan *ch,
 	ch->queue = val;
 }
 
+/* Who has a user page next finds nothing of who had it before. */
+static void daq_write_chan_user(struct daq_model *m, struct daq_model_chan *ch,
+				u32 val)
+{
+	val &= DAQ_CHAN_USER_OPEN;
+	if (val & ~ch->user && m->host->user) {
+		memset(m->host->user(m->ctx, ch - m->chan), 0,
+		       DAQ_USER_PAGE_SIZE);
+		ch->triggered = 0;
+	}
+	WRITE_ONCE(ch->user, val);
+}
+
 /* What has passed at the old rate stays as it is. */
 static void daq_set_clock_rate(struct daq_model *m, u64 rate)
 {
@@ -1737,7 +1801,7 @@ static void daq_write_global(struct daq_model *m, u32 reg, u32 val)
 		daq_raise_events(m);
 		break;
 	case DAQ_REG_EVENT_MASK:
-		m->event_mask = val & DAQ_EVENT_DMA_ERROR;
+		m->event_mask = val & (DAQ_EVENT_DMA_ERROR | DAQ_EVENT_USER);
 		daq_raise_events(m);
 		break;
 	case DAQ_REG_CLOCK:
@@ -1810,9 +1874,20 @@ static u32 daq_read_global(struct daq_model *m, u32 reg)
 		return c->high;
 	case DAQ_REG_CLOCK_ADJ:
 		return c->rate - DAQ_CLOCK_UNIT;
+	case DAQ_REG_USER_HELD:
+		return lower_32_bits(READ_ONCE(m->user_held));
+	case DAQ_REG_USER_HELD + 4:
+		return upper_32_bits(READ_ONCE(m->user_held));
 	default:
 		return 0;
 	}
+}
+
+static u32 daq_marker(struct daq_model *m, u32 channel)
+{
+	if (channel >= m->channels)
+		return 0;
+	return daq_user_word(m, &m->chan[channel], DAQ_USER_MARKER);
 }
 
 static bool daq_kick(struct daq_model *m, u32 half, u32 channels)
@@ -1881,6 +1956,8 @@ void daq_model_write(struct daq_model *m, u32 reg, u32 val)
 		daq_write_chan_ctrl(m, &m->chan[i], val);
 	else if (field == &m->chan[i].queue)
 		daq_write_chan_queue(m, &m->chan[i], val);
+	else if (field == &m->chan[i].user)
+		daq_write_chan_user(m, &m->chan[i], val);
 	else if (field == &m->queue[i].ctrl)
 		daq_write_queue_ctrl(m, &m->queue[i], val);
 	else
@@ -1902,7 +1979,66 @@ u32 daq_model_read(struct daq_model *m, u32 reg)
 
 	if (reg < DAQ_REG_CHAN(0))
 		return daq_read_global(m, reg);
+	if (reg % DAQ_REG_PAGE_SIZE == DAQ_CHAN_MARKER)
+		return daq_marker(m, reg / DAQ_REG_PAGE_SIZE - 1);
 	return field ? READ_ONCE(*field) : 0;
+}
+
+/**
+ * daq_model_user_write() - write to a user page, on a card that sees that
+ * @m: card
+ * @channel: channel
+ * @offset: where in its page, a multiple of 4
+ * @val: value
+ *
+ * Neither this nor daq_model_user_read() may run while a register is written.
+ *
+ * Return: whether the page is open.
+ */
+bool daq_model_user_write(struct daq_model *m, u32 channel, u32 offset, u32 val)
+{
+	struct daq_model_chan *ch = &m->chan[channel];
+
+	if (!(ch->user & DAQ_CHAN_USER_OPEN)) {
+		ch->user_refused++;
+		return false;
+	}
+	ch->user_writes++;
+	if (offset < DAQ_USER_RESERVED)
+		WRITE_ONCE(m->host->user(m->ctx, channel)[offset / 4],
+			   cpu_to_le32(val));
+	return true;
+}
+
+/**
+ * daq_model_user_read() - read from a user page
+ * @m: card
+ * @channel: channel
+ * @offset: where in its page, a multiple of 4
+ *
+ * Return: what is there, 0 if the page is not open.
+ */
+u32 daq_model_user_read(struct daq_model *m, u32 channel, u32 offset)
+{
+	const struct daq_model_chan *ch = &m->chan[channel];
+
+	return ch->user & DAQ_CHAN_USER_OPEN ? daq_user_word(m, ch, offset) : 0;
+}
+
+/**
+ * daq_model_withhold() - keep user pages away from processes, others not
+ * @m: card
+ * @channels: whose, a bit each
+ *
+ * Serialised with steps.
+ */
+void daq_model_withhold(struct daq_model *m, u64 channels)
+{
+	if (m->user_held == channels)
+		return;
+	WRITE_ONCE(m->user_held, channels);
+	m->events |= DAQ_EVENT_USER;
+	daq_raise_events(m);
 }
 
 /**

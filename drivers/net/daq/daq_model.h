@@ -66,6 +66,8 @@ struct daq_model_outside {
  * @now: the card's oscillator: ns that never go back; no register sets them
  * @cable: the card at the far end has something to look at; only for a card
  *	   with a cable
+ * @user: the user page of a channel, which others may write to at any time; NULL:
+ *	  there is none
  * @outside: what is connected; NULL: nothing
  */
 struct daq_model_host {
@@ -78,6 +80,7 @@ struct daq_model_host {
 	void (*raise)(void *ctx, unsigned int vector);
 	u64 (*now)(void *ctx);
 	void (*cable)(void *ctx);
+	__le32 *(*user)(void *ctx, u32 channel);
 	const struct daq_model_outside *outside;
 };
 
@@ -171,12 +174,15 @@ struct daq_model_chan {
 	u32 output_low, run;
 	u64 played, played_bytes, tx_bad;
 	u64 underruns, underrun_sample;
+	u32 user;
+	u64 user_writes, user_refused;
 
 	struct daq_wire *wire_in;	/* a cable, or NULL; changed by the */
 	struct daq_wire *wire_out;	/* host, serialised with steps */
 	u64 start;	/* of the next generated segment, ns */
 	u64 start_frac;	/* the rest of it, in units of 1/rate ns */
 	struct daq_model_place next;	/* of the next segment */
+	u32 triggered;	/* TRIGGER of the user page when a frame last began */
 	bool overrun;	/* dropped since the last segment that got through */
 	bool ended;	/* and the last segment of all was among them */
 	bool starved;	/* what is connected has nothing now */
@@ -232,6 +238,7 @@ struct daq_model_queue {
  * @caps: DAQ_CAP_*
  * @events: what happened and was not cleared, DAQ_EVENT_*
  * @event_mask: which of them interrupt
+ * @user_held: channels whose user pages are withheld, a bit each
  * @fifo: segments that an input holds until it is kicked; the host may change it
  *	  after daq_model_init(), DAQ_FIFO_SEGMENTS to DAQ_MODEL_FIFO
  * @kicked: channels that were kicked, 32 each
@@ -247,6 +254,7 @@ struct daq_model {
 	u32 caps;
 	u32 events;
 	u32 event_mask;
+	u64 user_held;
 	u32 fifo;
 	atomic_t kicked[2];
 	struct daq_model_clock clock;
@@ -261,5 +269,8 @@ u64 daq_model_step(struct daq_model *m);
 bool daq_model_doorbell(struct daq_model *m, u32 reg, u32 val);
 void daq_model_write(struct daq_model *m, u32 reg, u32 val);
 u32 daq_model_read(struct daq_model *m, u32 reg);
+bool daq_model_user_write(struct daq_model *m, u32 channel, u32 offset, u32 val);
+u32 daq_model_user_read(struct daq_model *m, u32 channel, u32 offset);
+void daq_model_withhold(struct daq_model *m, u64 channels);
 
 #endif /* _DAQ_MODEL_H */
