@@ -71,6 +71,8 @@ struct xsk_buff_pool;
  * @close: undo that; no DMA happens and no interrupt runs when it returns
  * @set_cable: replace the cable to another card of this kind, by none if
  *	       @far_end is NULL; NULL for cards with real connectors
+ * @window: page frame of a channel's user page, and whether that is no memory; 0: the
+ *	    card has none
  * @set_caps: be a card with other capabilities, DAQ_CAP_*, while the interface
  *	      is down; NULL for cards that are what they are
  */
@@ -85,6 +87,7 @@ struct daq_hw_ops {
 	void (*close)(struct daq_card *card);
 	int (*set_cable)(struct daq_card *card, struct daq_card *far_end,
 			 struct netlink_ext_ack *extack);
+	unsigned long (*window)(struct daq_card *card, u32 channel, bool *io);
 	void (*set_caps)(struct daq_card *card, u32 caps);
 };
 
@@ -422,6 +425,32 @@ struct daq_file {
 };
 
 /**
+ * struct daq_window - a channel's register window
+ * @lock: protects the rest, and serialises faults with all that changes
+ * @channel: number of the channel; constant
+ * @withheld: why accesses do not reach the card, a bit each by enum daq_reason; as
+ *	      @owner read without @lock, too. Without DAQ_REASON_REMOVED the card
+ *	      is there while @lock is held.
+ * @owner: who has it mapped, or NULL
+ * @maps: number of mappings
+ * @mapping: where these are to be found
+ * @page: the owner's own, for while the window is withheld
+ * @pfn: the card's page
+ * @io: that is no memory
+ */
+struct daq_window {
+	struct mutex lock;	/* all below */
+	u32 channel;
+	u32 withheld;
+	struct daq_file *owner;
+	u32 maps;
+	struct address_space *mapping;
+	struct page *page;
+	unsigned long pfn;
+	bool io;
+};
+
+/**
  * struct daq_ctl - a card's control device, which outlives the card
  * @dev: /dev/daqN; all of this lives as long as it does: files and the card have
  *	 references
@@ -430,6 +459,9 @@ struct daq_file {
  *	and when it is removed
  * @lock: protects @card
  * @card: NULL when it is gone
+ * @windows: register windows, one per channel; constant, as their number
+ * @nr_windows: number of windows
+ * @window_work: looks which of them the card withholds
  * @event_lock: protects the rest
  * @files: files that are open
  * @gone: no event comes any more
@@ -442,6 +474,9 @@ struct daq_ctl {
 	int id;
 	struct mutex lock;	/* the way from here to the card */
 	struct daq_card *card;
+	struct daq_window *windows;
+	u32 nr_windows;
+	struct work_struct window_work;
 	spinlock_t event_lock;	/* files and events; taken in hard interrupts */
 	struct list_head files;
 	bool gone;
@@ -681,6 +716,20 @@ void daq_event_forget(struct daq_ctl *ctl, struct daq_event_queue *queue,
 void daq_event_flush(struct daq_ctl *ctl);
 void daq_event_stop(struct daq_ctl *ctl);
 void daq_event_init(struct daq_ctl *ctl);
+
+/* daq_window.c */
+int daq_window_mmap(struct daq_file *file, struct vm_area_struct *vma,
+		    u64 channel);
+bool daq_has_windows(struct daq_card *card);
+void daq_window_set(struct daq_card *card, u32 channel, enum daq_reason reason,
+		    bool granted);
+void daq_windows_revoke(struct daq_card *card, enum daq_reason reason);
+void daq_windows_grant(struct daq_card *card);
+void daq_windows_look(struct daq_card *card);
+void daq_windows_begin(struct daq_card *card);
+void daq_windows_stop(struct daq_ctl *ctl);
+int daq_windows_init(struct daq_ctl *ctl, u32 channels);
+void daq_windows_free(struct daq_ctl *ctl);
 
 /* daq_netlink.c */
 void daq_netlink_event(struct daq_card *card, const struct daq_event *event);

@@ -125,9 +125,21 @@ static __poll_t daq_file_poll(struct file *filp, poll_table *wait)
 	return mask;
 }
 
+/* Windows are that far from each other. */
+#define DAQ_WINDOW_STRIDE	(DAQ_MMAP_WINDOW(1) - DAQ_MMAP_WINDOW(0))
+
 static int daq_file_mmap(struct file *filp, struct vm_area_struct *vma)
 {
-	return -EINVAL;
+	u64 offset = (u64)vma->vm_pgoff << PAGE_SHIFT;
+	u64 window;
+
+	if (offset < DAQ_MMAP_WINDOW(0))
+		return -EINVAL;
+	window = offset - DAQ_MMAP_WINDOW(0);
+	if (window % DAQ_WINDOW_STRIDE)
+		return -EINVAL;
+	return daq_window_mmap(filp->private_data, vma,
+			       window / DAQ_WINDOW_STRIDE);
 }
 
 static const struct file_operations daq_file_ops = {
@@ -143,7 +155,10 @@ static const struct file_operations daq_file_ops = {
 
 static void daq_ctl_release(struct device *dev)
 {
-	kfree(container_of(dev, struct daq_ctl, dev));
+	struct daq_ctl *ctl = container_of(dev, struct daq_ctl, dev);
+
+	daq_windows_free(ctl);
+	kfree(ctl);
 }
 
 /**
@@ -156,10 +171,16 @@ static void daq_ctl_release(struct device *dev)
 int daq_ctl_alloc(struct daq_card *card)
 {
 	struct daq_ctl *ctl;
+	int err;
 
 	ctl = kzalloc(sizeof(*ctl), GFP_KERNEL);
 	if (!ctl)
 		return -ENOMEM;
+	err = daq_windows_init(ctl, card->channels);
+	if (err) {
+		kfree(ctl);
+		return err;
+	}
 	device_initialize(&ctl->dev);
 	ctl->dev.class = &daq_class;
 	ctl->dev.release = daq_ctl_release;
@@ -200,8 +221,10 @@ int daq_ctl_register(struct daq_card *card)
 		return id;
 	ctl->card = card;
 	ctl->dev.parent = card->dev;
+	daq_windows_begin(card);
 	err = daq_ctl_add(ctl, id);
 	if (err) {
+		daq_windows_revoke(card, DAQ_REASON_REMOVED);
 		ctl->card = NULL;
 		ida_free(&daq_ids, id);
 		return err;
@@ -218,6 +241,7 @@ int daq_ctl_register(struct daq_card *card)
  */
 void daq_ctl_lose(struct daq_card *card)
 {
+	daq_windows_revoke(card, DAQ_REASON_REMOVED);
 	daq_event(card, DAQ_EV_REMOVED, DAQ_EV_CARD, 0, 0);
 }
 
@@ -256,6 +280,7 @@ void daq_ctl_unregister(struct daq_card *card)
  */
 void daq_ctl_free(struct daq_card *card)
 {
+	daq_windows_stop(card->ctl);
 	daq_event_stop(card->ctl);
 	put_device(&card->ctl->dev);
 	card->ctl = NULL;

@@ -104,7 +104,9 @@ static int daq_health_recover(struct devlink_health_reporter *reporter,
 	if (card->ops->restart)
 		return card->ops->restart(card);
 	rtnl_lock();
+	daq_windows_revoke(card, DAQ_REASON_RESET);
 	daq_restart(card);
+	daq_windows_grant(card);
 	rtnl_unlock();
 	return 0;
 }

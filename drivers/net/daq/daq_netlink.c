@@ -27,6 +27,12 @@ static const struct nla_policy daq_set_policy[] = {
 	[DAQ_A_CHANNEL_OUTPUT_LOW]	= { .type = NLA_U32 },
 };
 
+static const struct nla_policy daq_window_policy[] = {
+	[DAQ_A_CHANNEL_IFINDEX]		= NLA_POLICY_MIN(NLA_U32, 1),
+	[DAQ_A_CHANNEL_ID]		= { .type = NLA_U32 },
+	[DAQ_A_CHANNEL_WINDOW_GRANTED]	= NLA_POLICY_MAX(NLA_U8, 1),
+};
+
 static const struct nla_policy daq_stats_policy[] = {
 	[DAQ_A_STATS_IFINDEX]		= NLA_POLICY_MIN(NLA_U32, 1),
 	[DAQ_A_STATS_ID]		= { .type = NLA_U32 },
@@ -74,6 +80,23 @@ static int daq_put_counter(struct sk_buff *msg, int attr, struct daq_card *card,
 				 DAQ_A_CHANNEL_PAD);
 }
 
+static int daq_fill_window(struct sk_buff *msg, struct daq_card *card,
+			   u32 channel)
+{
+	const struct daq_window *window = &card->ctl->windows[channel];
+
+	if (!daq_has_windows(card))
+		return 0;
+	if (nla_put_u32(msg, DAQ_A_CHANNEL_WINDOW_WITHHELD,
+			READ_ONCE(window->withheld)) ||
+	    nla_put_u8(msg, DAQ_A_CHANNEL_WINDOW_OWNED,
+		       !!READ_ONCE(window->owner)) ||
+	    nla_put_u32(msg, DAQ_A_CHANNEL_WINDOW_GENERATION,
+			READ_ONCE(card->chans[channel].generation)))
+		return -EMSGSIZE;
+	return 0;
+}
+
 static int daq_fill_channel(struct sk_buff *msg, struct daq_card *card,
 			    u32 channel, u32 portid, u32 seq, int flags)
 {
@@ -100,6 +123,8 @@ static int daq_fill_channel(struct sk_buff *msg, struct daq_card *card,
 		if (nla_put_u32(msg, daq_format_attrs[i].attr,
 				*daq_format_field(&chan->format, i)))
 			goto err_cancel;
+	if (daq_fill_window(msg, card, channel))
+		goto err_cancel;
 
 	genlmsg_end(msg, hdr);
 	return 0;
@@ -198,6 +223,28 @@ static int daq_set_channel(struct daq_card *card, struct genl_info *info)
 	if (info->attrs[DAQ_A_CHANNEL_RATE])
 		format.rate = nla_get_u64(info->attrs[DAQ_A_CHANNEL_RATE]);
 	return daq_chan_set_format(card, channel, &format, info->extack);
+}
+
+static int daq_set_window(struct daq_card *card, struct genl_info *info)
+{
+	const struct nlattr *attr = info->attrs[DAQ_A_CHANNEL_WINDOW_GRANTED];
+	u32 channel;
+	int err;
+
+	err = daq_request_channel(card, info, &channel);
+	if (err)
+		return err;
+	if (!attr) {
+		NL_SET_ERR_MSG(info->extack, "not told whether to grant or to revoke");
+		return -EINVAL;
+	}
+	if (!daq_has_windows(card)) {
+		NL_SET_ERR_MSG_FMT(info->extack, "%s has no register windows",
+				   card->netdev->name);
+		return -EOPNOTSUPP;
+	}
+	daq_window_set(card, channel, DAQ_REASON_ADMIN, nla_get_u8(attr));
+	return 0;
 }
 
 static int daq_set_cable(struct daq_card *card, struct genl_info *info)
@@ -409,6 +456,11 @@ static int daq_set_doit(struct sk_buff *skb, struct genl_info *info)
 	return daq_doit(info, daq_set_channel);
 }
 
+static int daq_window_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	return daq_doit(info, daq_set_window);
+}
+
 static int daq_cable_doit(struct sk_buff *skb, struct genl_info *info)
 {
 	return daq_doit(info, daq_set_cable);
@@ -597,6 +649,12 @@ static const struct genl_split_ops daq_ops[] = {
 		.policy		= daq_stats_policy,
 		.maxattr	= ARRAY_SIZE(daq_stats_policy) - 1,
 		.flags		= GENL_CMD_CAP_DO,
+	}, {
+		.cmd		= DAQ_CMD_WINDOW_SET,
+		.doit		= daq_window_doit,
+		.policy		= daq_window_policy,
+		.maxattr	= ARRAY_SIZE(daq_window_policy) - 1,
+		.flags		= GENL_UNS_ADMIN_PERM | GENL_CMD_CAP_DO,
 	},
 };
 

@@ -14,7 +14,8 @@
 
 #define DAQ_PCI_VENDOR	0xdac0
 #define DAQ_PCI_CARD	0x0001
-#define DAQ_PCI_REGS	0		/* BAR */
+#define DAQ_PCI_REGS	0		/* BARs */
+#define DAQ_PCI_USER	2
 
 /*
  * A card that dies does so in silence, as does one that forgets to interrupt: how
@@ -41,6 +42,7 @@ struct daq_pci_vector {
  * @card: the driver's side; must be first
  * @pdev: the device
  * @regs: its registers
+ * @user: its user pages, one per channel; 0: none
  * @caps: what it says that it can do
  * @state: enum daq_pci_state. AWAY and HERE are written with the interface
  *	   detached, GONE by whoever notices.
@@ -54,6 +56,7 @@ struct daq_pci {
 	struct daq_card card;
 	struct pci_dev *pdev;
 	void __iomem *regs;
+	phys_addr_t user;
 	u32 caps;
 	int state;
 	bool buried;
@@ -137,6 +140,8 @@ static void daq_pci_look_at_events(struct daq_pci *pci)
 	daq_pci_write32(&pci->card, DAQ_REG_EVENTS, events);
 	if (events & DAQ_EVENT_DMA_ERROR)
 		daq_report_error(&pci->card, DAQ_ERROR_DMA);
+	if (events & DAQ_EVENT_USER)
+		daq_windows_look(&pci->card);
 }
 
 static irqreturn_t daq_pci_irq(int irq, void *data)
@@ -196,7 +201,8 @@ static int daq_pci_open(struct daq_card *card)
 	if (!card->is_cut_off)
 		pci_set_master(pci->pdev);
 	if (pci->nr_vectors)
-		daq_pci_write32(card, DAQ_REG_EVENT_MASK, DAQ_EVENT_DMA_ERROR);
+		daq_pci_write32(card, DAQ_REG_EVENT_MASK,
+				DAQ_EVENT_DMA_ERROR | DAQ_EVENT_USER);
 	return 0;
 }
 
@@ -306,7 +312,8 @@ static void daq_pci_watch(struct work_struct *work)
 /* Leaving a card alone for a while: sleep, resets by others, errors of the bus */
 
 /* With @frozen, nothing can be told to the card any more. */
-static void daq_pci_leave(struct daq_pci *pci, bool frozen)
+static void daq_pci_leave(struct daq_pci *pci, enum daq_reason reason,
+			  bool frozen)
 {
 	struct net_device *netdev = pci->card.netdev;
 
@@ -314,6 +321,7 @@ static void daq_pci_leave(struct daq_pci *pci, bool frozen)
 	if (frozen)
 		cmpxchg(&pci->state, DAQ_PCI_HERE, DAQ_PCI_AWAY);
 	rtnl_lock();
+	daq_windows_revoke(&pci->card, reason);
 	netif_device_detach(netdev);
 	daq_down(&pci->card);
 	daq_ptp_save(&pci->card);
@@ -353,6 +361,7 @@ static int daq_pci_come_back(struct daq_pci *pci)
 	if (err)
 		goto err_give_up;
 	netif_device_attach(netdev);
+	daq_windows_grant(&pci->card);
 	rtnl_unlock();
 
 	enable_delayed_work(&pci->watch);
@@ -377,13 +386,13 @@ static int daq_pci_restart(struct daq_card *card)
 
 	if (READ_ONCE(pci->state) == DAQ_PCI_GONE)
 		return -ENODEV;
-	daq_pci_leave(pci, false);
+	daq_pci_leave(pci, DAQ_REASON_RESET, false);
 	return daq_pci_come_back(pci);
 }
 
 static int daq_pci_suspend(struct device *dev)
 {
-	daq_pci_leave(dev_get_drvdata(dev), false);
+	daq_pci_leave(dev_get_drvdata(dev), DAQ_REASON_SUSPEND, false);
 	return 0;
 }
 
@@ -398,7 +407,7 @@ static DEFINE_SIMPLE_DEV_PM_OPS(daq_pci_pm_ops, daq_pci_suspend,
 /* The function is reset by somebody else, such as sysfs. */
 static void daq_pci_reset_prepare(struct pci_dev *pdev)
 {
-	daq_pci_leave(pci_get_drvdata(pdev), false);
+	daq_pci_leave(pci_get_drvdata(pdev), DAQ_REASON_RESET, false);
 }
 
 static void daq_pci_reset_done(struct pci_dev *pdev)
@@ -415,7 +424,7 @@ static pci_ers_result_t daq_pci_error_detected(struct pci_dev *pdev,
 		daq_pci_lose(pci);
 		return PCI_ERS_RESULT_DISCONNECT;
 	}
-	daq_pci_leave(pci, state == pci_channel_io_frozen);
+	daq_pci_leave(pci, DAQ_REASON_RESET, state == pci_channel_io_frozen);
 	enable_delayed_work(&pci->watch);
 	schedule_delayed_work(&pci->watch, DAQ_PCI_PATIENCE);
 	return PCI_ERS_RESULT_NEED_RESET;
@@ -447,6 +456,15 @@ static const struct pci_error_handlers daq_pci_error_handlers = {
 	.reset_done	= daq_pci_reset_done,
 };
 
+static unsigned long daq_pci_window(struct daq_card *card, u32 channel,
+				    bool *io)
+{
+	phys_addr_t user = to_pci(card)->user;
+
+	*io = true;
+	return user ? PHYS_PFN(user) + channel : 0;
+}
+
 static const struct daq_hw_ops daq_pci_ops = {
 	.read32		= daq_pci_read32,
 	.write32	= daq_pci_write32,
@@ -454,6 +472,7 @@ static const struct daq_hw_ops daq_pci_ops = {
 	.reachable	= daq_pci_reachable,
 	.cut_off	= daq_pci_cut_off,
 	.restart	= daq_pci_restart,
+	.window		= daq_pci_window,
 	.open		= daq_pci_open,
 	.close		= daq_pci_close,
 };
@@ -478,6 +497,18 @@ static int daq_pci_identify(struct pci_dev *pdev, void __iomem *regs)
 		return -ENODEV;
 	}
 	return channels;
+}
+
+/* A card may lack them, or the bus have no room: all else works without. */
+static void daq_pci_find_user_pages(struct daq_pci *pci)
+{
+	struct pci_dev *pdev = pci->pdev;
+
+	if (pci->caps & DAQ_CAP_USER &&
+	    pci_resource_len(pdev, DAQ_PCI_USER) / DAQ_USER_PAGE_SIZE >=
+	    pci->card.channels &&
+	    !pcim_request_region(pdev, DAQ_PCI_USER, KBUILD_MODNAME))
+		pci->user = pci_resource_start(pdev, DAQ_PCI_USER);
 }
 
 /* An address that stays, for a card that has a serial number. */
@@ -516,6 +547,7 @@ static int daq_pci_setup_card(struct daq_pci *pci, struct net_device *netdev,
 	if (err)
 		goto err_free_card;
 	pci->caps = daq_pci_read32(card, DAQ_REG_CAPS);
+	daq_pci_find_user_pages(pci);
 	err = daq_pci_setup_vectors(pci);
 	if (err)
 		goto err_free_card;
@@ -596,7 +628,7 @@ static void daq_pci_remove(struct pci_dev *pdev)
 
 static void daq_pci_shutdown(struct pci_dev *pdev)
 {
-	daq_pci_leave(pci_get_drvdata(pdev), false);
+	daq_pci_leave(pci_get_drvdata(pdev), DAQ_REASON_SUSPEND, false);
 }
 
 static const struct pci_device_id daq_pci_ids[] = {

@@ -12,6 +12,7 @@
 #include <linux/kthread.h>
 #include <linux/mod_devicetable.h>
 #include <linux/platform_device.h>
+#include <linux/vmalloc.h>
 #include <net/rtnetlink.h>
 
 #include "daq.h"
@@ -43,6 +44,7 @@ struct daq_vector {
  * @engine: the thread that runs @model
  * @kicked: the engine has to look at the model again
  * @epoch: what to add to the monotonic clock to get the card's oscillator, ns
+ * @user: user pages of all channels
  * @vectors: one interrupt per queue
  * @cable: the cable that is plugged in, or NULL; written under
  *	   daq_soft_cables and @lock
@@ -56,6 +58,7 @@ struct daq_soft {
 	struct task_struct *engine;
 	bool kicked;
 	u64 epoch;
+	void *user;
 	struct daq_vector *vectors;
 	struct daq_cable *cable;
 	struct daq_soft *far_end;
@@ -128,6 +131,13 @@ static void daq_soft_cable(void *ctx)
 	daq_soft_kick(soft->far_end);
 }
 
+static __le32 *daq_soft_user(void *ctx, u32 channel)
+{
+	struct daq_soft *soft = ctx;
+
+	return soft->user + channel * PAGE_SIZE;
+}
+
 static const struct daq_model_host daq_soft_host = {
 	.read		= daq_soft_read,
 	.write		= daq_soft_write,
@@ -136,6 +146,7 @@ static const struct daq_model_host daq_soft_host = {
 	.raise		= daq_soft_raise,
 	.now		= daq_soft_now,
 	.cable		= daq_soft_cable,
+	.user		= daq_soft_user,
 };
 
 /* The engine */
@@ -319,9 +330,16 @@ static void daq_soft_set_caps(struct daq_card *card, u32 caps)
 	struct daq_soft *soft = to_soft(card);
 
 	mutex_lock(&soft->lock);
-	soft->model->caps = caps;
+	soft->model->caps = caps | DAQ_CAP_USER;
 	mutex_unlock(&soft->lock);
 	daq_soft_kick(soft);
+}
+
+static unsigned long daq_soft_window(struct daq_card *card, u32 channel,
+				     bool *io)
+{
+	*io = false;
+	return vmalloc_to_pfn(daq_soft_user(to_soft(card), channel));
 }
 
 static const struct daq_hw_ops daq_soft_ops = {
@@ -331,6 +349,7 @@ static const struct daq_hw_ops daq_soft_ops = {
 	.open		= daq_soft_open,
 	.close		= daq_soft_close,
 	.set_cable	= daq_soft_set_cable,
+	.window		= daq_soft_window,
 	.set_caps	= daq_soft_set_caps,
 };
 
@@ -362,30 +381,41 @@ static struct platform_device *daq_soft_create_device(void)
 static int daq_soft_create_model(struct daq_soft *soft)
 {
 	struct task_struct *engine;
+	int err = -ENOMEM;
 
 	soft->model = kvzalloc(sizeof(*soft->model), GFP_KERNEL);
 	if (!soft->model)
 		return -ENOMEM;
+	soft->user = vmalloc_user(soft->card.channels * PAGE_SIZE);
+	if (!soft->user)
+		goto err_free_model;
 	soft->epoch = ktime_get_real_ns() - ktime_get_ns();
 	daq_model_init(soft->model, &daq_soft_host, soft, soft->card.channels,
-		       DAQ_CAP_IRQ | DAQ_CAP_AUTO);
+		       DAQ_CAP_IRQ | DAQ_CAP_AUTO | DAQ_CAP_USER);
 
 	engine = kthread_create(daq_soft_engine, soft, "%s",
 				dev_name(soft->card.dev));
 	if (IS_ERR(engine)) {
-		kvfree(soft->model);
-		return PTR_ERR(engine);
+		err = PTR_ERR(engine);
+		goto err_free_user;
 	}
 	/* Hardware does not wait for programs to leave a processor. */
 	set_user_nice(engine, MIN_NICE);
 	soft->engine = engine;
 	wake_up_process(engine);
 	return 0;
+
+err_free_user:
+	vfree(soft->user);
+err_free_model:
+	kvfree(soft->model);
+	return err;
 }
 
 static void daq_soft_destroy_model(struct daq_soft *soft)
 {
 	kthread_stop(soft->engine);
+	vfree(soft->user);
 	kvfree(soft->model);
 }
 

@@ -196,6 +196,10 @@ enum {
 	DAQ_A_CHANNEL_OUTPUT_LOW,	/* u32, low watermark, descriptors; 0: none */
 	DAQ_A_CHANNEL_UNDERRUNS,	/* u64, read only: times the output ran dry */
 	DAQ_A_CHANNEL_UNDERRUN_SAMPLE,	/* u64, read only: what lacked, last time */
+	DAQ_A_CHANNEL_WINDOW_GRANTED,	/* u8, DAQ_CMD_WINDOW_SET only */
+	DAQ_A_CHANNEL_WINDOW_WITHHELD,	/* u32, read only: bits of enum daq_reason */
+	DAQ_A_CHANNEL_WINDOW_OWNED,	/* u8, read only: somebody has it mapped */
+	DAQ_A_CHANNEL_WINDOW_GENERATION, /* u32, read only */
 	__DAQ_A_CHANNEL_MAX,
 	DAQ_A_CHANNEL_MAX = __DAQ_A_CHANNEL_MAX - 1
 };
@@ -279,6 +283,7 @@ enum {
 	DAQ_CMD_CARD_SET,	/* software cards, while the interface is down */
 	DAQ_CMD_STATS_GET,	/* of one channel */
 	DAQ_CMD_EVENT,		/* never asked for: to DAQ_GROUP_EVENTS */
+	DAQ_CMD_WINDOW_SET,	/* revoke or grant a channel's register window */
 	__DAQ_CMD_MAX,
 	DAQ_CMD_MAX = __DAQ_CMD_MAX - 1
 };
