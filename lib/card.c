@@ -174,6 +174,24 @@ int daq_card__set_personality(struct daq_card *card, enum daq_personality person
 	return err ? err : daq_netlink__set_personality(card, personality);
 }
 
+int daq_card__window(struct daq_card *card, unsigned int channel, struct daq_window_info *info)
+{
+	int err = check_channel(card, channel);
+
+	if (!err)
+		err = check_driver(card);
+	return err ? err : daq_netlink__window(card, channel, info);
+}
+
+int daq_card__set_window(struct daq_card *card, unsigned int channel, int granted)
+{
+	int err = check_channel(card, channel);
+
+	if (!err)
+		err = check_driver(card);
+	return err ? err : daq_netlink__set_window(card, channel, granted);
+}
+
 /* One frame of each channel per round, so that a fast one does not starve the others. */
 static int dispatch_round(struct daq_card *card)
 {

@@ -124,6 +124,32 @@ int daq_card__personality(struct daq_card *card, enum daq_personality *personali
  */
 int daq_card__set_personality(struct daq_card *card, enum daq_personality personality);
 
+/** struct daq_window_info - the register window of a channel, see Documentation/control.rst */
+struct daq_window_info {
+	uint32_t withheld;	/* why writes do not reach the card: bits 1 << enum daq_reason */
+	uint32_t generation;	/* times that it was revoked or granted */
+	int owned;		/* somebody has it mapped */
+};
+
+/**
+ * daq_card__window() - who has a channel's register window
+ *
+ * Return: 0, -EINVAL: no such channel, -EOPNOTSUPP: the card has no register windows.
+ */
+int daq_card__window(struct daq_card *card, unsigned int channel,
+		     struct daq_window_info *info);
+
+/**
+ * daq_card__set_window() - revoke a channel's register window, or grant it again
+ * @granted: grant it
+ *
+ * When it has been revoked nothing that its owner writes later reaches the card. The
+ * owner goes on with memory of its own, and is told by an event. Needs CAP_NET_ADMIN.
+ *
+ * Return: as of daq_card__window().
+ */
+int daq_card__set_window(struct daq_card *card, unsigned int channel, int granted);
+
 /** daq_card__chan() - the channel of that number that is open here, or NULL */
 struct daq_chan *daq_card__chan(const struct daq_card *card, unsigned int channel);
 

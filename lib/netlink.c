@@ -376,3 +376,65 @@ int daq_netlink__set_personality(struct daq_card *card, enum daq_personality per
 	mnl_attr_put_u32(nlh, DAQ_A_CARD_PERSONALITY, personality);
 	return transact(card, nlh, count_reply, &(unsigned int){ 0 }, "setting the personality");
 }
+
+struct window_reply {
+	struct daq_window_info info;
+	bool present;
+};
+
+static int take_window(const struct nlattr *attr, void *data)
+{
+	struct window_reply *reply = data;
+
+	switch (mnl_attr_get_type(attr)) {
+	case DAQ_A_CHANNEL_WINDOW_WITHHELD:
+		reply->info.withheld = mnl_attr_get_u32(attr);
+		reply->present = true;
+		break;
+	case DAQ_A_CHANNEL_WINDOW_GENERATION:
+		reply->info.generation = mnl_attr_get_u32(attr);
+		break;
+	case DAQ_A_CHANNEL_WINDOW_OWNED:
+		reply->info.owned = mnl_attr_get_u8(attr);
+		break;
+	}
+	return MNL_CB_OK;
+}
+
+static int window_reply(const struct nlmsghdr *nlh, void *data)
+{
+	return mnl_attr_parse(nlh, sizeof(struct genlmsghdr), take_window, data);
+}
+
+int daq_netlink__window(struct daq_card *card, unsigned int channel, struct daq_window_info *info)
+{
+	char buf[512] __attribute__((aligned(NLMSG_ALIGNTO)));
+	struct window_reply reply = { 0 };
+	struct nlmsghdr *nlh;
+	int err;
+
+	nlh = request(card, buf, card->family, 0, DAQ_CMD_CHANNEL_GET, DAQ_FAMILY_VERSION);
+	mnl_attr_put_u32(nlh, DAQ_A_CHANNEL_IFINDEX, card->ifindex);
+	mnl_attr_put_u32(nlh, DAQ_A_CHANNEL_ID, channel);
+	err = transact(card, nlh, window_reply, &reply, "reading the register window");
+	if (!err && !reply.present)
+		err = daq_error(-EOPNOTSUPP, "%s has no register windows", card->ifname);
+	if (!err)
+		*info = reply.info;
+	return err;
+}
+
+int daq_netlink__set_window(struct daq_card *card, unsigned int channel, bool granted)
+{
+	char buf[512] __attribute__((aligned(NLMSG_ALIGNTO)));
+	struct nlmsghdr *nlh;
+	char what[64];
+
+	nlh = request(card, buf, card->family, 0, DAQ_CMD_WINDOW_SET, DAQ_FAMILY_VERSION);
+	mnl_attr_put_u32(nlh, DAQ_A_CHANNEL_IFINDEX, card->ifindex);
+	mnl_attr_put_u32(nlh, DAQ_A_CHANNEL_ID, channel);
+	mnl_attr_put_u8(nlh, DAQ_A_CHANNEL_WINDOW_GRANTED, granted);
+	snprintf(what, sizeof(what), "%s the register window of channel %u",
+		 granted ? "granting" : "revoking", channel);
+	return transact(card, nlh, count_reply, &(unsigned int){ 0 }, what);
+}

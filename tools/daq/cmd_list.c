@@ -37,6 +37,53 @@ static void print_channel(unsigned int channel, const struct daq_format *format)
 	       format->line_bytes, format->rate, mb_per_second(format));
 }
 
+/* Why writes to register windows may not reach the card, by enum daq_reason. */
+static const char *const reasons[] = {
+	[DAQ_REASON_ADMIN] = "admin",
+	[DAQ_REASON_CARD] = "card",
+	[DAQ_REASON_RESET] = "reset",
+	[DAQ_REASON_SUSPEND] = "suspend",
+	[DAQ_REASON_REMOVED] = "removed",
+};
+
+static void print_reasons(uint32_t withheld, const char *quote)
+{
+	const char *separator = "";
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(reasons); i++) {
+		if (!reasons[i] || !(withheld >> i & 1))
+			continue;
+		printf("%s%s%s%s", separator, quote, reasons[i], quote);
+		separator = ", ";
+	}
+}
+
+static void print_window(struct daq_card *card, unsigned int channel)
+{
+	struct daq_window_info window;
+
+	if (daq_card__window(card, channel, &window) < 0 || !window.withheld)
+		return;
+	printf("%10s  register window revoked: ", "");
+	print_reasons(window.withheld, "");
+	putchar('\n');
+}
+
+static void json_window(struct daq_card *card, unsigned int channel)
+{
+	struct daq_window_info window;
+
+	if (daq_card__window(card, channel, &window) < 0) {
+		fputs(", \"window\": null}", stdout);
+		return;
+	}
+	printf(", \"window\": {\"owned\": %s, \"generation\": %u, \"revoked\": [",
+	       window.owned ? "true" : "false", window.generation);
+	print_reasons(window.withheld, "\"");
+	fputs("]}}", stdout);
+}
+
 static void json_channel(unsigned int channel, const struct daq_format *format)
 {
 	printf("%s\n    {\"channel\": %u, \"queue\": %u, \"source\": \"%s\", ",
@@ -44,7 +91,7 @@ static void json_channel(unsigned int channel, const struct daq_format *format)
 	if (format->source == DAQ_SOURCE_LOOPBACK)
 		printf("\"loop_from\": %u, ", format->loop_from);
 	printf("\"sample_bytes\": %u, \"segment_bytes\": %u, \"frame_bytes\": %u, \"line_bytes\": %u, \"rate\": %" PRIu64 ", "
-	       "\"output_low\": %u, \"underruns\": %" PRIu64 ", \"underrun_sample\": %" PRIu64 "}",
+	       "\"output_low\": %u, \"underruns\": %" PRIu64 ", \"underrun_sample\": %" PRIu64,
 	       format->sample_bytes, format->segment_bytes, format->frame_bytes,
 	       format->line_bytes, format->rate, format->output_low, format->underruns,
 	       format->underrun_sample);
@@ -58,10 +105,13 @@ static int print_channels(struct daq_card *card, bool json)
 	for (i = 0; i < daq_card__channels(card); i++) {
 		if (daq_card__format(card, i, &format) < 0)
 			return library_failure();
-		if (json)
+		if (json) {
 			json_channel(i, &format);
-		else
+			json_window(card, i);
+		} else {
 			print_channel(i, &format);
+			print_window(card, i);
+		}
 	}
 	return EXIT_OK;
 }

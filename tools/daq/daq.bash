@@ -10,6 +10,8 @@ _daq() {
 		[set]="--channel --source --sample-bytes --segment --frame --line --rate --fps --output-low --help"
 		[card]="--personality --help"
 		[cable]="--help"
+		[revoke]="--channel --help"
+		[grant]="--channel --help"
 		[capture]="--output --format --channel --frames --size --duration --until-last
 			--buffer --datatype --no-direct --copy --zero-copy --allow-loss
 			--trigger --json --quiet --help"

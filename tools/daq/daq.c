@@ -12,6 +12,8 @@ static const struct command {
 	{ "card", cmd_card, "show or change what a card does by itself" },
 	{ "set", cmd_set, "change what channels acquire" },
 	{ "cable", cmd_cable, "connect two software cards" },
+	{ "revoke", cmd_revoke, "take register windows away from programs" },
+	{ "grant", cmd_grant, "give them back" },
 	{ "capture", cmd_capture, "record channels to files" },
 	{ "play", cmd_play, "play files on output channels" },
 	{ "run", cmd_run, "run a program that may not open channels itself with some of them" },

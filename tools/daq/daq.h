@@ -17,6 +17,8 @@ int cmd_list(int argc, char **argv);
 int cmd_card(int argc, char **argv);
 int cmd_set(int argc, char **argv);
 int cmd_cable(int argc, char **argv);
+int cmd_revoke(int argc, char **argv);
+int cmd_grant(int argc, char **argv);
 int cmd_capture(int argc, char **argv);
 int cmd_play(int argc, char **argv);
 int cmd_run(int argc, char **argv);
