@@ -28,7 +28,7 @@ host_tests=(card_model card_modes card_doc card_outside card_bus card_fuzz lib_f
 	dissector)
 # By themselves, since some count what the kernel does.
 # modes: chunks that cross pages, which bounce buffers do not.
-plain_tests=(link.sh ctl format.sh xdp ptp.sh cable.sh tap.sh modes steady.sh lifetime.sh cycles personality.sh)
+plain_tests=(link.sh ctl format.sh xdp ptp.sh cable.sh tap.sh window modes steady.sh lifetime.sh cycles personality.sh)
 # What applications and people do with the library and the daq command.
 user_tests=(samples.sh formats.sh dump.sh top.sh snap.sh verify.sh doctor.sh)
 library_tests=(loss trigger sharing handover observer contiguous wakeups)
@@ -44,7 +44,7 @@ newer_tests=(link.sh capture ptp.sh metadata ethtool.sh queues)
 kinds=(
 	"soft polled xsk_bare modes output record.sh wakeups"
 	"soft kicked xsk_bare modes output cable.sh record.sh loss wakeups"
-	"pci interrupt link.sh ptp.sh xdp lifetime.sh ethtool.sh queues capture xsk_bare
+	"pci interrupt link.sh ptp.sh xdp window lifetime.sh ethtool.sh queues capture xsk_bare
 		metadata steer record.sh output forward classic abuse loss trigger sharing
 		handover observer"
 	"pci polled lifetime.sh capture xsk_bare output record.sh"
@@ -235,7 +235,7 @@ guest() {
 		TEST_SCALE='"${TEST_SCALE:-1}"' \
 		TEST_BACKEND='"${TEST_BACKEND:-soft}"' \
 		TEST_PERSONALITY='"${TEST_PERSONALITY:-interrupt}"' \
-		REMOVALS='"${REMOVALS-}"' \
+		REMOVALS='"${REMOVALS-}"' REVOKES='"${REVOKES-}"' \
 		FAULTS='"${FAULTS-}"' SEED='"${SEED-}"' \
 		RATE='"${RATE-}"' RATE_SECONDS='"${RATE_SECONDS-}"' \
 		RATE_FRAMES='"${RATE_FRAMES-}"' RATE_TRIES='"${RATE_TRIES-}"' \
