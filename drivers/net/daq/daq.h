@@ -215,6 +215,8 @@ union daq_rx_buf {
  * @seen: completions processed
  * @distrusted: the latest of them that made no sense: buffers of theirs may still
  *		be among those from @taken on
+ * @unwanted: chunks of dropped packets, to be given back at the end of the poll
+ * @unwanted_end: where in @bufs they end
  * @buf_len: usable bytes of a buffer
  * @head: offset of the data in a first buffer
  * @head_len: bytes from there that a first buffer can hold
@@ -230,6 +232,8 @@ struct daq_rx_ring {
 	u32 taken;
 	u32 seen;
 	u32 distrusted;
+	u32 unwanted;
+	u32 unwanted_end;
 	u32 buf_len;
 	u32 head;
 	u32 head_len;

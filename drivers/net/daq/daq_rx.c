@@ -524,10 +524,43 @@ const struct xdp_metadata_ops daq_xdp_metadata_ops = {
 
 /* Verdicts */
 
-static void daq_drop(struct daq_queue *q, struct xdp_buff *xdp)
+/* The last one first, as in daq_free_bufs(). */
+static void daq_free_unwanted(struct daq_queue *q)
+{
+	struct daq_rx_ring *rx = &q->rx;
+
+	for (; rx->unwanted; rx->unwanted--) {
+		u32 i = --rx->unwanted_end & rx->mask;
+
+		xsk_buff_free(rx->bufs[i].xdp);
+	}
+}
+
+/*
+ * Whoever wants frames in one piece has posted chunks in the order of addresses. Lest
+ * frames that a program drops mix them up, all chunks of a poll go back together.
+ */
+static void daq_drop_chunks(struct daq_queue *q, struct xdp_buff *head,
+			    const struct daq_rx_segment *seg)
+{
+	struct daq_rx_ring *rx = &q->rx;
+	struct xdp_buff_xsk *chunk, *next;
+
+	list_for_each_entry_safe(chunk, next, &q->pool->xskb_list, list_node)
+		list_del_init(&chunk->list_node);
+	xdp_buff_clear_frags_flag(head);
+
+	if (rx->unwanted_end != rx->taken - seg->bufs)
+		daq_free_unwanted(q);
+	rx->unwanted += seg->bufs;
+	rx->unwanted_end = rx->taken;
+}
+
+static void daq_drop(struct daq_queue *q, struct xdp_buff *xdp,
+		     const struct daq_rx_segment *seg)
 {
 	if (q->pool)
-		xsk_buff_free(xdp);
+		daq_drop_chunks(q, xdp, seg);
 	else
 		xdp_return_buff(xdp);
 }
@@ -539,7 +572,7 @@ static enum daq_rx_count daq_pass(struct daq_queue *q, struct xdp_buff *xdp,
 
 	skb = q->pool ? daq_copy_chunks(q, xdp) : daq_wrap_pages(xdp);
 	if (!skb || q->pool)
-		daq_drop(q, xdp);
+		daq_drop(q, xdp, seg);
 	if (!skb)
 		return DAQ_RX_DROP_NO_MEMORY;
 
@@ -552,7 +585,8 @@ static enum daq_rx_count daq_pass(struct daq_queue *q, struct xdp_buff *xdp,
 }
 
 static enum daq_rx_count daq_redirect(struct daq_queue *q, struct xdp_buff *xdp,
-				      struct bpf_prog *prog, u32 *done)
+				      struct bpf_prog *prog,
+				      const struct daq_rx_segment *seg, u32 *done)
 {
 	int err = xdp_do_redirect(q->card->netdev, xdp, prog);
 
@@ -561,7 +595,7 @@ static enum daq_rx_count daq_redirect(struct daq_queue *q, struct xdp_buff *xdp,
 		return DAQ_RX_SOCKET;
 	}
 	/* A full RX ring freed the chunks already; freeing twice is harmless. */
-	daq_drop(q, xdp);
+	daq_drop(q, xdp, seg);
 	return err == -ENOBUFS ? DAQ_RX_DROP_RING_FULL : DAQ_RX_DROP_REDIRECT;
 }
 
@@ -578,7 +612,7 @@ static enum daq_rx_count daq_run_xdp(struct daq_queue *q, struct bpf_prog *prog,
 
 	switch (verdict) {
 	case XDP_REDIRECT:
-		return daq_redirect(q, xdp, prog, done);
+		return daq_redirect(q, xdp, prog, seg, done);
 	case XDP_PASS:
 		return daq_pass(q, xdp, seg);
 	case XDP_TX:
@@ -586,7 +620,7 @@ static enum daq_rx_count daq_run_xdp(struct daq_queue *q, struct bpf_prog *prog,
 			return DAQ_RX_XDP_TX;
 		break;
 	case XDP_DROP:
-		daq_drop(q, xdp);
+		daq_drop(q, xdp, seg);
 		return DAQ_RX_DROP_XDP;
 	default:
 		bpf_warn_invalid_xdp_action(q->card->netdev, prog, verdict);
@@ -595,7 +629,7 @@ static enum daq_rx_count daq_run_xdp(struct daq_queue *q, struct bpf_prog *prog,
 		break;
 	}
 	trace_xdp_exception(q->card->netdev, prog, verdict);
-	daq_drop(q, xdp);
+	daq_drop(q, xdp, seg);
 	return DAQ_RX_DROP_ABORTED;
 }
 
@@ -697,6 +731,7 @@ int daq_rx_poll(struct daq_queue *q, int budget)
 
 	if (done & DAQ_XDP_FLUSH)
 		xdp_do_flush();
+	daq_free_unwanted(q);
 	daq_count_poll(&q->stats, packets, bytes, done & DAQ_XDP_FLUSH);
 	/*
 	 * All done with the last of the budget: NAPI can complete at once.
