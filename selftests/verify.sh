@@ -137,6 +137,10 @@ test_descriptions() {
 	daq capture daqt0 -c 1,3 -o "$dir/two.pcapng" --frames 3 --quiet 2>/dev/null
 	matches 'recording: one of two channels in pcapng' \
 		"$(daq verify --from "$dir/two.pcapng:3" 2>&1)" '*3 bars * 3 * 196608 * 0 *'
+	matches 'recording: both of them' "$(daq verify --from "$dir/two.pcapng" 2>&1)" \
+		'*1 ramp * 3 * 196608 * 0 *3 bars * 3 * 196608 * 0 *'
+	refused 'recording: a channel that it has not' 1 '*2 channels, but not 2*' \
+		daq verify --from "$dir/two.pcapng" -c 1,2
 }
 
 test_refusals() {

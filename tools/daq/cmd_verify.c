@@ -18,7 +18,8 @@ static const char help[] =
 	"such a source are left out. A recording of something else is checked for whole\n"
 	"frames and gaps only.\n"
 	"\n"
-	"  -c, --channel LIST       3, 0-7, 0,2,5 or all (those with a test signal)\n"
+	"  -c, --channel LIST       3, 0-7, 0,2,5 or all (those with a test signal; of a\n"
+	"                           recording all)\n"
 	"  -s, --source SOURCE      what the data have to be, whatever the format says\n"
 	"  -d, --duration SECONDS   end after this time\n"
 	"  -n, --frames N           end each channel after N frames\n"
@@ -292,27 +293,51 @@ static int read_frames(struct verify *verify, struct check *check, struct record
 	return ret < 0 ? EXIT_FAILED : EXIT_OK;
 }
 
-static int verify_recording(struct verify *verify)
+static int verify_channel(struct verify *verify, struct recording *recording)
 {
-	unsigned int channel = verify->channels != UINT64_MAX && verify->channels ?
-			       __builtin_ctzll(verify->channels) : 0;
-	struct recording *recording;
-	struct daq_format fallback;
-	struct check *check;
-	int ret;
+	struct check *check = add_check(verify, recording_info(recording)->channel,
+					&recording_info(recording)->format);
+	int ret = read_frames(verify, check, recording);
 
-	ret = recording_open(&recording, verify->from, channel,
-			     raw_format_fallback(&verify->given, &fallback));
-	if (ret)
-		return ret;
-	check = add_check(verify, recording_info(recording)->channel,
-			  &recording_info(recording)->format);
-	ret = read_frames(verify, check, recording);
 	if (!ret && !check->frames)
-		ret = failure("%s has no frame", verify->from);
+		ret = failure("%s has no frame of channel %u", verify->from, check->channel);
 	if (!ret && !recording_info(recording)->ended)
 		fprintf(stderr, "daq: %s was cut off: what followed is not in it\n", verify->from);
-	recording_close(recording);
+	return ret;
+}
+
+static int open_recording(struct verify *verify, struct recording **recording,
+			  unsigned int channel)
+{
+	struct daq_format fallback;
+
+	return recording_open(recording, verify->from, channel,
+			      raw_format_fallback(&verify->given, &fallback));
+}
+
+/* All channels that it has, or those that are wanted. */
+static int verify_recording(struct verify *verify)
+{
+	bool all = verify->channels == UINT64_MAX;
+	uint64_t left = all ? 1 : verify->channels;
+	struct recording *recording;
+	unsigned int channel;
+	int ret = EXIT_OK;
+
+	while (left && !ret && !interrupted) {
+		channel = all ? RECORDING_ANY : (unsigned int)__builtin_ctzll(left);
+		ret = open_recording(verify, &recording, channel);
+		if (ret)
+			break;
+		if (all) {
+			left = recording_info(recording)->channels;
+			channel = recording_info(recording)->channel;
+			all = false;
+		}
+		left = recording_info(recording)->channels ? left & ~(1ull << channel % 64) : 0;
+		ret = verify_channel(verify, recording);
+		recording_close(recording);
+	}
 	return ret;
 }
 

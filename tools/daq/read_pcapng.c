@@ -139,12 +139,12 @@ static void take_interface(struct pcapng *pcapng, const struct parts *parts, uin
 static int find_interface(struct pcapng *pcapng, int channel, unsigned int likely)
 {
 	unsigned int wanted = channel < 0 ? likely : (unsigned int)channel;
+	bool found = channel < 0 && likely == RECORDING_ANY;
 	const char *name = pcapng->recording.name;
 	unsigned int channels = 0;
 	uint32_t number = 0;
 	struct parts parts;
 	struct block block;
-	bool found = false;
 
 	for (; read_block(pcapng, &block) && block.head.type == PCAPNG_INTERFACE; number++) {
 		if (read_interface(pcapng, &block, &parts)) {
@@ -153,6 +153,8 @@ static int find_interface(struct pcapng *pcapng, int channel, unsigned int likel
 			if (parts.channel == wanted || (channels == 1 && channel < 0))
 				take_interface(pcapng, &parts, number);
 			found |= parts.channel == wanted;
+			if (channel < 0 && parts.channel < DAQ_MAX_CHANNELS)
+				pcapng->recording.info.channels |= 1ull << parts.channel;
 		}
 		pcapng->at += block.head.len;
 	}

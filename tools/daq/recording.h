@@ -21,9 +21,13 @@
 #ifndef DAQ_RECORDING_H
 #define DAQ_RECORDING_H
 
+#include <limits.h>
 #include "daq.h"
 
 struct recording;
+
+/* Whichever comes first. */
+#define RECORDING_ANY	UINT_MAX
 
 struct recording_info {
 	const char *kind;	/* "raw", "sigmf", "pcapng" */
@@ -31,6 +35,7 @@ struct recording_info {
 	bool ended;		/* by itself: else what follows was cut off, as by kill -9 */
 	char card[32];		/* empty: unknown */
 	unsigned int channel;
+	uint64_t channels;	/* that there are to choose from, as a set; 0: it is the only one */
 	struct daq_format format;
 	uint64_t bytes;		/* payload that can be read; 0: not known yet */
 };
@@ -39,7 +44,7 @@ struct recording_info {
  * recording_open() - open one channel of a recording
  * @name: the data file, its description (.idx, .sigmf-meta), or FILE:CHANNEL of a pcapng
  *	  file with several channels
- * @channel: the one to take of several when @name does not tell
+ * @channel: the one to take of several when @name does not tell; RECORDING_ANY
  * @fallback: format of a raw file that has no index; NULL: refuse it
  *
  * Return: an exit code.
