@@ -6,6 +6,7 @@
 # make test         run every test
 # make test-kinds   run those of cards on both back ends and all personalities
 # make test-debug   run them on a kernel with all detectors
+# make bench        measure this way to receive, and others (NATIVE=1: on this machine)
 # make conformance  run the kernel's own network tests on software cards
 # make check        static checks
 # make vm RUN=...   run a command in a virtual machine, see selftests/vm/run.sh
@@ -46,6 +47,18 @@ $(user):
 lib: bpf
 tools/daq samples selftests: lib
 
+# The bench's own module, see selftests/bench.
+bench_module := $(out)/bench-module-$(KVER)
+bench_sources := $(wildcard selftests/bench/bench_*.c) selftests/bench/bench.h \
+		 selftests/bench/daq_bench.h selftests/bench/Kbuild \
+		 $(addprefix drivers/net/daq/,daq_model.c daq_model.h daq_hw.h daq_wire.h)
+
+bench-module:
+	@mkdir -p $(bench_module)
+	@cp -u $(bench_sources) $(bench_module)
+	@$(MAKE) -C $(KDIR) M=$(bench_module) DAQ_CFLAGS=-I$(CURDIR)/include/uapi \
+		$(if $(W),W=$(W)) $(if $(C),C=$(C)) modules
+
 install: all
 	@for dir in bpf lib tools/daq tools/wireshark samples; do \
 		$(MAKE) -C $$dir O=$(out) install || exit; done
@@ -68,6 +81,9 @@ test-kinds:
 test-debug:
 	@selftests/run.sh --debug
 
+bench:
+	@selftests/bench/run.sh
+
 check:
 	@selftests/vm/chroot.sh selftests/check.sh
 
@@ -79,4 +95,4 @@ clean:
 
 include selftests/vm/vm.mk
 
-.PHONY: all modules $(user) install demo test test-kinds test-debug check conformance clean
+.PHONY: all modules $(user) install demo test test-kinds test-debug bench bench-module check conformance clean

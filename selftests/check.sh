@@ -34,6 +34,7 @@ check() {
 kernel_sources() {
 	find drivers include selftests/vm/planted -name '*.[ch]' \
 		! -name daq_model_user.h
+	find selftests/bench -name 'bench_*.c' -o -name bench.h -o -name daq_bench.h
 }
 
 # daq_compat.h is there to ask for the kernel's version.
@@ -63,6 +64,16 @@ build_module() {
 	make -s modules O="$out" KVER="$version" W=1 "$@"
 }
 
+# The same of the bench's module.
+build_bench() {
+	local version
+
+	version=$(find /lib/modules -maxdepth 1 -name "$1*" -printf '%f\n')
+	shift
+	rm -rf "${out:?}/bench-module-$version"
+	make -s bench-module O="$out" KVER="$version" W=1 "$@"
+}
+
 build_user() {
 	rm -rf "${out:?}/$1"
 	make -s O="$out/$1" CC="$1" CFLAGS='-O2 -g -Wall -Wextra -Werror' \
@@ -82,6 +93,8 @@ main() {
 	check "6.12 sparse" build_module 6.12 C=2
 	# Debian's sparse is too old for it.
 	check "7.x" build_module 7.
+	check "6.12 bench" build_bench 6.12 C=2
+	check "7.x bench" build_bench 7.
 	check gcc build_user gcc
 	check clang build_user clang
 	check shellcheck run_shellcheck

@@ -38,6 +38,8 @@ bounce_tests=(capture conserve xsk_bare metadata steer record.sh output forward 
 reconf_tests=(ethtool.sh queues reconfig)
 # By instructions, since a busy host makes times mean nothing.
 counted_tests=(tap_cost)
+# By instructions, too: the bench, but for what takes long.
+bench_tests=(bench)
 # Whether what differs in a newer kernel is taken into account.
 newer_tests=(link.sh capture ptp.sh metadata ethtool.sh queues)
 # Whether it matters what card it is: back end, personality, tests.
@@ -293,6 +295,14 @@ suites() {
 		"selftests/conformance/run-here.sh /share ${selected[*]}"
 }
 
+bench() {
+	local status=0
+
+	echo '@begin bench'
+	selftests/bench/run.sh short || status=$?
+	echo "@end bench $status"
+}
+
 # This machine's console has to be bad, and run.sh to notice.
 detectors() {
 	local status=0
@@ -365,6 +375,8 @@ if [ -n "$debug" ]; then
 else
 	select_tests "${counted_tests[@]}" &&
 		VM_CLOCK=virtual VM_CPUS=1 run_group "machine that counts instructions" guest
+	select_tests "${bench_tests[@]}" &&
+		run_group "machine that measures" bench
 	select_tests "${newer_tests[@]}" &&
 		VM_KERNEL=7 run_group "machine with kernel 7" guest
 	select_tests "${suite_jobs[@]}" &&
