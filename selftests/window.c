@@ -57,15 +57,13 @@ struct user_regs {
 
 static struct user_regs card_regs(const char *name, unsigned int channel)
 {
-	static struct {
-		struct ethtool_regs regs;
-		u32 word[REGS(64)];
-	} dump;
-	struct ifreq ifr = { .ifr_data = (void *)&dump };
-	u32 *word = dump.word + REGS(channel);
+	static u32 dump[sizeof(struct ethtool_regs) / sizeof(u32) + REGS(64)];
+	struct ethtool_regs *regs = (void *)dump;
+	struct ifreq ifr = { .ifr_data = (void *)dump };
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	u32 *word = (u32 *)regs->data + REGS(channel);
 
-	dump.regs = (struct ethtool_regs){ .cmd = ETHTOOL_GREGS, .len = sizeof(dump.word) };
+	*regs = (struct ethtool_regs){ .cmd = ETHTOOL_GREGS, .len = REGS(64) * sizeof(u32) };
 	strncpy(ifr.ifr_name, name, IFNAMSIZ - 1);
 	if (ioctl(fd, SIOCETHTOOL, &ifr) < 0)
 		ktap_die("registers of %s: %m", name);
@@ -698,6 +696,8 @@ static void test_cycles(void)
 
 	start_writers(writers, WRITERS, map(fd, 0));
 	for (i = 0; i < count; i++) {
+		if (i && i % 1000 == 0)
+			printf("# %u times\n", i);
 		take_away(0);
 		late += !marker_stays(writers);
 		give_back(0);
