@@ -16,6 +16,7 @@
 # TEST_SCALE=        how much slower than usual the kernel is (default: 1, debug: 8)
 # TEST_BACKEND=      soft or pci: all tests of cards, on such a card, and nothing else;
 # TEST_PERSONALITY=  interrupt, polled or kicked: likewise
+# SNAP_DIR=          folder below build/ for the pictures of snap.sh, to be looked at
 #
 # See vm/run.sh for the VM_ variables.
 
@@ -241,6 +242,7 @@ guest() {
 		FAULTS='"${FAULTS-}"' SEED='"${SEED-}"' \
 		RATE='"${RATE-}"' RATE_SECONDS='"${RATE_SECONDS-}"' \
 		RATE_FRAMES='"${RATE_FRAMES-}"' RATE_TRIES='"${RATE_TRIES-}"' \
+		SNAP_DIR='"${SNAP_DIR-}"' \
 		selftests/run-here.sh "build/vm/$(uname -r)/selftests" '"${selected[*]}"
 }
 
