@@ -329,8 +329,8 @@ struct daq_frame {
  *
  * Return: 1: a frame, 0: timeout, -EINTR: a signal, -ENODEV: the card was
  * removed, -ENETDOWN: the interface is down (works again once it is up),
- * -ENOBUFS: all frames are held by the application, -EMSGSIZE: the format was
- * changed and frames no longer fit the buffer, -EOVERFLOW: data were lost and
+ * -ENOBUFS: all frames are held by the application, -EMSGSIZE: a frame is longer
+ * than the format said, and does not fit the buffer, -EOVERFLOW: data were lost and
  * the policy is DAQ_STOP, see daq_chan__loss(). Loss of the carrier is no
  * error. Frames that arrived before an error are delivered first.
  */

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1 OR BSD-2-Clause
 /* Input channels: descriptors become segments, segments become frames. */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <linux/if_xdp.h>
 #include <string.h>
@@ -194,6 +195,17 @@ static bool receive_packet(struct daq_chan *chan)
 	return chan->packet_again;
 }
 
+/* The packet says so: who plays what is heard here, say, has a longer format. */
+static int too_long(const struct daq_chan *chan)
+{
+	const struct daq_hdr *hdr = (const void *)(chan->memory + chan->packet[0].addr);
+	unsigned int len = ntohl(hdr->frame_len);
+
+	return daq_error(-EMSGSIZE, "a frame of channel %u of %s has %u bytes, its memory is for %u: open it again, with such a format (daq set %s --channel %u --frame %u)",
+			 chan->number, chan->card->ifname, len, chan->format.frame_bytes,
+			 chan->card->ifname, chan->number, len);
+}
+
 int daq_input__receive(struct daq_chan *chan, struct daq_frame *frame)
 {
 	int verdict;
@@ -204,8 +216,7 @@ int daq_input__receive(struct daq_chan *chan, struct daq_frame *frame)
 		if (!chan->packet_again)
 			chan->packet_count = 0;
 		if (verdict == -EMSGSIZE)
-			return daq_error(verdict, "the format of channel %u of %s was changed and frames no longer fit the buffer: open it again",
-					 chan->number, chan->card->ifname);
+			return too_long(chan);
 		if (verdict == -EBADMSG) {
 			chan->stats.malformed++;
 		} else if (verdict & (DAQ_PUSH_FRAME | DAQ_PUSH_CUT)) {
