@@ -33,6 +33,9 @@ static void print_steady(const struct capture *capture, FILE *out)
 		faults / frames);
 	fprintf(out, "%.0f bytes copied; %.1f%% contiguous\n", (to->copied - from->copied) / frames,
 		100 * (to->contiguous - from->contiguous) / frames);
+	if (to->wakeups - from->wakeups > 1.25 * frames)
+		fprintf(out, "frames come in parts: daq doctor %s tells the cure\n",
+			capture->ifname);
 }
 
 /* What became of frames that are not in the file. */

@@ -68,7 +68,8 @@ static int run(struct capture *capture)
 		return library_failure();
 	ret = capture_open(capture);
 	if (!ret) {
-		fprintf(stderr, "capturing %u channels of %s\n", capture->count, capture->ifname);
+		fprintf(stderr, "capturing %u channel%s of %s\n", capture->count,
+			plural_s(capture->count), capture->ifname);
 		received = capture_receive(capture);
 		ret = capture_summarise(capture);
 		if (received)

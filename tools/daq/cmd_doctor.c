@@ -126,8 +126,9 @@ static void print_text(const struct doctor *doctor, bool quiet)
 			printf("%-17s  # %s\n", "", f->cure);
 	}
 	if (!quiet || doctor->found[LEVEL_PROBLEM])
-		printf("%u problems, %u pieces of advice\n", doctor->found[LEVEL_PROBLEM],
-		       doctor->found[LEVEL_ADVICE]);
+		printf("%u problem%s, %u piece%s of advice\n", doctor->found[LEVEL_PROBLEM],
+		       plural_s(doctor->found[LEVEL_PROBLEM]), doctor->found[LEVEL_ADVICE],
+		       plural_s(doctor->found[LEVEL_ADVICE]));
 }
 
 static void print_json(const struct doctor *doctor)

@@ -237,8 +237,8 @@ static int verify_card(struct verify *verify)
 	ret = open_channels(verify, card);
 	if (!ret) {
 		if (!verify->quiet)
-			fprintf(stderr, "verifying %u channels of %s\n", verify->count,
-				verify->ifname);
+			fprintf(stderr, "verifying %u channel%s of %s\n", verify->count,
+				plural_s(verify->count), verify->ifname);
 		ret = receive(verify, card);
 	}
 	daq_card__close(card);

@@ -58,6 +58,12 @@ bool parse_source(const char *text, enum daq_source *source);
 const char *personality_name(enum daq_personality personality);
 bool parse_personality(const char *text, enum daq_personality *personality);
 
+/* What makes a plural of most words. */
+static inline const char *plural_s(uint64_t n)
+{
+	return n == 1 ? "" : "s";
+}
+
 double now_seconds(void);
 void json_string(FILE *out, const char *text);
 /* SIGINT and SIGTERM only set this from now on. */

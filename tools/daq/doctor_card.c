@@ -89,7 +89,7 @@ static void check_sources(struct patient *patient)
 	patient->rate = sum;
 	if (count) {
 		finding(patient->doctor, LEVEL_OK, patient->name, "sources",
-			"%u channels acquire %.1f MB/s", count, sum / 1e6);
+			"%u channel%s with a source, %.1f MB/s", count, plural_s(count), sum / 1e6);
 		return;
 	}
 	finding(patient->doctor, LEVEL_ADVICE, patient->name, "sources", "no channel has a source");
@@ -168,13 +168,16 @@ static void check_moderation(struct patient *patient)
 	usecs = slowest * coalesce.rx_max_coalesced_frames * 1e6;
 	if (usecs <= coalesce.rx_coalesce_usecs) {
 		finding(patient->doctor, LEVEL_OK, patient->name, "moderation",
-			"a wake-up for every %u frames, after %.6g ms at the latest",
-			coalesce.rx_max_coalesced_frames, coalesce.rx_coalesce_usecs / 1e3);
+			"a wake-up for every %u frame%s, after %.6g ms at the latest",
+			coalesce.rx_max_coalesced_frames,
+			plural_s(coalesce.rx_max_coalesced_frames),
+			coalesce.rx_coalesce_usecs / 1e3);
 		return;
 	}
 	finding(patient->doctor, LEVEL_ADVICE, patient->name, "moderation",
-		"%u frames take up to %.6g ms, and rx-usecs has consumers woken after %.6g ms, with parts",
-		coalesce.rx_max_coalesced_frames, usecs / 1e3, coalesce.rx_coalesce_usecs / 1e3);
+		"a wake-up is for %u frame%s, which can take %.6g ms, and rx-usecs has consumers woken after %.6g ms, with parts",
+		coalesce.rx_max_coalesced_frames, plural_s(coalesce.rx_max_coalesced_frames),
+		usecs / 1e3, coalesce.rx_coalesce_usecs / 1e3);
 	cure(patient->doctor, "ethtool -C %s rx-usecs %.0f", patient->name, 2 * usecs);
 }
 
