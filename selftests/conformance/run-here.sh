@@ -109,6 +109,22 @@ unwire() {
 	ip link del daq0
 } 2>/dev/null
 
+max_mtu() {
+	ip -d link show "$1" | sed -n 's/.* maxmtu \([0-9]*\).*/\1/p'
+}
+
+# The kernel takes the chunks of a socket from its queue some time after it was closed.
+# As long as they are there, no MTU can be set that is too much for them.
+await_chunks() {
+	local look
+
+	for look in {1..100}; do
+		[ "$(max_mtu "$1")" != "$unlimited" ] || return 0
+		sleep 0.05
+	done
+	echo "# $1: the chunks of the last test are still there after $look looks"
+}
+
 # A test leaves its MTU and its program behind, as the suite's own script knows.
 reset_interfaces() {
 	local card
@@ -117,6 +133,7 @@ reset_interfaces() {
 		ip link set "$card" mtu 1500 xdp off
 		ip link set "$card" xdpgeneric off
 		ip link set "$card" up
+		await_chunks "$card"
 	done
 }
 
@@ -171,6 +188,7 @@ run_xsk() {
 
 	sysctl -q vm.nr_hugepages=64
 	"wire_$wiring" || return
+	unlimited=$(max_mtu "${interfaces[0]}")
 	options=(-i "${interfaces[0]}" -i "${interfaces[1]}" -m "$mode")
 	if [ -n "$busy" ]; then
 		let_poll
