@@ -299,6 +299,23 @@ static void test_binding(void)
 	stop(&first);
 }
 
+static bool mtu_is_granted(unsigned int mtu)
+{
+	return !shell("ip link set %s mtu %u 2>/dev/null", card_ifname(2), mtu);
+}
+
+static void test_mtu(void)
+{
+	struct bare bare;
+
+	start(&bare, XDP_ZEROCOPY | XDP_USE_NEED_WAKEUP, &short_format);
+	ktap_ok(mtu_is_granted(3814), "MTU: as much as fits a chunk");
+	ktap_ok(!mtu_is_granted(3815), "MTU: no more");
+	stop(&bare);
+	ktap_ok(mtu_is_granted(9000), "MTU: unless there is no socket any more");
+	ktap_ok(mtu_is_granted(1500), "MTU: and back");
+}
+
 int main(void)
 {
 	unsigned int c;
@@ -314,6 +331,7 @@ int main(void)
 	test_empty_fill_ring();
 	test_full_rx_ring();
 	test_binding();
+	test_mtu();
 	quiesce();
 	for (c = 0; c < 2; c++)
 		ktap_eq(stats_missing(stats_read(), c), 0,

@@ -653,7 +653,7 @@ int daq_xdp_xmit(struct net_device *netdev, int n, struct xdp_frame **frames,
 extern const struct xsk_tx_metadata_ops daq_tx_metadata_ops;
 
 /* daq_xdp.c */
-void daq_update_max_mtu(struct daq_card *card);
+int daq_change_mtu(struct net_device *netdev, int mtu);
 int daq_bpf(struct net_device *netdev, struct netdev_bpf *bpf);
 int daq_xsk_wakeup(struct net_device *netdev, u32 queue, u32 flags);
 

@@ -94,6 +94,7 @@ static const struct net_device_ops daq_netdev_ops = {
 	.ndo_stop		= daq_stop,
 	.ndo_start_xmit		= daq_start_xmit,
 	.ndo_get_stats64	= daq_get_stats64,
+	.ndo_change_mtu		= daq_change_mtu,
 	.ndo_set_mac_address	= eth_mac_addr,
 	.ndo_validate_addr	= eth_validate_addr,
 	.ndo_bpf		= daq_bpf,

@@ -14,26 +14,40 @@ static u32 daq_pool_max_mtu(struct xsk_buff_pool *pool)
 	return bufs * xsk_pool_get_rx_frame_size(pool) - DAQ_MTU_OVERHEAD;
 }
 
+/*
+ * A pool stays for a while after its last socket was closed, until a worker of the
+ * kernel gets RTNL: it limits nothing any more.
+ */
+static bool daq_limits_mtu(struct xsk_buff_pool *pool, u32 mtu)
+{
+	return pool && refcount_read(&pool->users) && mtu > daq_pool_max_mtu(pool);
+}
+
 /**
- * daq_update_max_mtu() - allow what the program and all sockets can take
- * @card: card
- *
- * The kernel checks an MTU against this and says so when it refuses one.
+ * daq_change_mtu() - ndo_change_mtu: not above what all sockets can take
+ * @netdev: interface
+ * @mtu: MTU, not above max_mtu
  *
  * Context: process, RTNL held.
+ * Return: 0 or a negative errno.
  */
-void daq_update_max_mtu(struct daq_card *card)
+int daq_change_mtu(struct net_device *netdev, int mtu)
 {
-	struct bpf_prog *prog = rtnl_dereference(card->xdp_prog);
-	u32 max = DAQ_MAX_MTU;
+	struct daq_card *card = netdev_priv(netdev);
 	u32 i;
 
-	if (prog && !prog->aux->xdp_has_frags)
-		max = DAQ_MAX_MTU_NO_FRAGS;
-	for (i = 0; i < card->nr_queues; i++)
-		if (card->queues[i].pool)
-			max = min(max, daq_pool_max_mtu(card->queues[i].pool));
-	WRITE_ONCE(card->netdev->max_mtu, max);
+	for (i = 0; i < card->nr_queues; i++) {
+		struct xsk_buff_pool *pool = card->queues[i].pool;
+
+		if (!daq_limits_mtu(pool, mtu))
+			continue;
+		/* There is no other way to say it. */
+		netdev_warn(netdev, "MTU %d: a zero-copy socket on queue %u has chunks for %u\n",
+			    mtu, i, daq_pool_max_mtu(pool));
+		return -EINVAL;
+	}
+	WRITE_ONCE(netdev->mtu, mtu);
+	return 0;
 }
 
 /**
@@ -75,7 +89,9 @@ static int daq_set_prog(struct daq_card *card, struct bpf_prog *prog,
 	rcu_assign_pointer(card->xdp_prog, prog);
 	if (old)
 		bpf_prog_put(old);
-	daq_update_max_mtu(card);
+	/* The kernel checks an MTU against this, and says so when it refuses one. */
+	WRITE_ONCE(card->netdev->max_mtu, prog && !prog->aux->xdp_has_frags ?
+					  DAQ_MAX_MTU_NO_FRAGS : DAQ_MAX_MTU);
 	return 0;
 }
 
@@ -107,7 +123,6 @@ static int daq_enable_pool(struct daq_card *card, struct xsk_buff_pool *pool,
 	if (card->up)
 		daq_queue_stop(q);
 	WRITE_ONCE(q->pool, pool);
-	daq_update_max_mtu(card);
 	if (card->up)
 		daq_queue_start(q);
 	return 0;
@@ -132,7 +147,6 @@ static int daq_disable_pool(struct daq_card *card, u32 queue)
 	if (card->up)
 		daq_queue_stop(q);
 	WRITE_ONCE(q->pool, NULL);
-	daq_update_max_mtu(card);
 	if (card->up)
 		daq_queue_start(q);
 
