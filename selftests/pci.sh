@@ -17,10 +17,14 @@ vectors() {
 	grep -c " $1-[0-9]*\$" /proc/interrupts
 }
 
-# use CARD: all of its channels acquire something, and it is up.
+# use CARD: all of its channels acquire something, and it is up. A kicked card keeps
+# eight segments of each until a busy host looks.
 use() {
+	local rate=$((512 * 40 / scale))
+
+	[[ $(daq card "$1") != *kicked ]] || rate=$((rate / 4))
 	daq set "$1" --channel all --source counter --sample-bytes 8 --segment 4096 \
-		--frame 20480 --rate $((512 * 40 / scale)) &&
+		--frame 20480 --rate "$rate" &&
 		ip link set "$1" up && wait_for_carrier "$1"
 }
 
@@ -87,7 +91,7 @@ test_unbind() {
 	echo "${addresses[0]}" >"$driver/unbind"
 	since=${EPOCHREALTIME/./}
 	check "unbind: the consumer is told that the card was removed" \
-		told_within 2000 "*removed*"
+		told_within 3000 "*removed*"
 	echo "${addresses[0]}" >"$driver/bind"
 	check "unbind: the card can be bound again" has_interface "${addresses[0]}"
 	interface "${addresses[0]}"
@@ -102,9 +106,12 @@ test_reset() {
 
 	read_stats "${names[0]}"
 	before=${stats[ch0_produced]}
-	in_background "${names[0]}" 5
+	in_background "${names[0]}" 600
 	sleep 1
 	check "reset: by sysfs" tee "/sys/bus/pci/devices/${addresses[0]}/reset" <<<1
+	read_stats "${names[0]}"
+	wait_for 60 has_delivered "${names[0]}" $((stats[ch0_socket] + 50))
+	kill -INT "$capture"
 	check "reset: the consumer goes on" wait "$capture"
 	check "reset: and gets frames" [ "$(member frames "$dir/background")" -gt 0 ]
 	read_stats "${names[0]}"
@@ -123,7 +130,15 @@ clock_is_near() {
 		[ $((${ptp%%.*} - $(date +%s))) -le 2 ]
 }
 
+# has_delivered CARD COUNT: its first channel that many segments to a socket, or more.
+has_delivered() {
+	read_stats "$1"
+	[ "${stats[ch0_socket]}" -ge "$2" ]
+}
+
+# The kernel spins for as long as the delay says, and calls that a lock-up on a busy host.
 sleep_a_while() {
+	echo 1 >/sys/module/suspend/parameters/pm_test_delay
 	echo devices >/sys/power/pm_test && echo freeze >/sys/power/state
 }
 
@@ -135,8 +150,12 @@ test_sleep() {
 		return
 	fi
 	phc_ctl "${names[0]}" set >/dev/null
-	in_background "${names[0]}" 10
+	in_background "${names[0]}" 600
 	check "sleep: devices only" sleep_a_while
+	read_stats "${names[0]}"
+	check "sleep: and is given more" \
+		wait_for 60 has_delivered "${names[0]}" $((stats[ch0_socket] + 50))
+	kill -INT "$capture"
 	check "sleep: the consumer goes on" wait "$capture"
 	check "sleep: and gets frames" [ "$(member frames "$dir/background")" -gt 0 ]
 	check "sleep: the clock is right" clock_is_near
@@ -163,7 +182,7 @@ test_gone() {
 	in_background "$name" 60
 	check "gone: card $i" command_card "$i" gone
 	since=${EPOCHREALTIME/./}
-	check "gone: the consumer is told" told_within 1500 "*"
+	check "gone: the consumer is told" told_within 3000 "*"
 	check "gone: the interface is down" wait_for 5 is_down "$name"
 	refused "gone: and stays so" 2 "*No such device*" ip link set "$name" up
 	check "gone: statistics can be read" ip -s link show "$name"
