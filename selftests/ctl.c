@@ -133,7 +133,7 @@ static struct mnl_socket *listen_to_events(struct group *group)
 }
 
 struct told {
-	u32 ifindex, device, type, reason;
+	u32 ifindex, device, type, reason, generation, number;
 	bool channel;
 	u64 time;
 };
@@ -155,8 +155,12 @@ static int take_event(const struct nlattr *attr, void *data)
 	case DAQ_A_EVENT_REASON:
 		told->reason = mnl_attr_get_u32(attr);
 		break;
+	case DAQ_A_EVENT_GENERATION:
+		told->generation = mnl_attr_get_u32(attr);
+		break;
 	case DAQ_A_EVENT_CHANNEL:
 		told->channel = true;
+		told->number = mnl_attr_get_u32(attr);
 		break;
 	case DAQ_A_EVENT_TIME:
 		told->time = mnl_attr_get_u64(attr);
@@ -390,6 +394,28 @@ static void test_removal(void)
 	mnl_socket_close(socket);
 }
 
+static bool told_of_window(struct mnl_socket *socket, bool granted)
+{
+	struct told told;
+
+	if (daq_card__set_window(card_open(), 1, granted) < 0)
+		ktap_die("%s", daq_errmsg());
+	return told_by_netlink(socket, granted ? DAQ_EV_GRANTED : DAQ_EV_REVOKED, &told) &&
+	       told.channel && told.number == 1 && told.reason == DAQ_REASON_ADMIN &&
+	       told.generation % 2 == !granted;
+}
+
+/* What else there is to windows, window.c tests. */
+static void test_windows(void)
+{
+	struct group group = { 0 };
+	struct mnl_socket *socket = listen_to_events(&group);
+
+	ktap_ok(told_of_window(socket, false), "windows: netlink tells that one is revoked");
+	ktap_ok(told_of_window(socket, true), "windows: and granted");
+	mnl_socket_close(socket);
+}
+
 int main(void)
 {
 	ktap_begin();
@@ -399,6 +425,7 @@ int main(void)
 	test_overflow();
 	test_offsets();
 	test_netlink();
+	test_windows();
 	test_removal();
 	return ktap_end();
 }

@@ -29,7 +29,7 @@ host_tests=(card_model card_modes card_doc card_outside card_bus card_fuzz lib_f
 	dissector)
 # By themselves, since some count what the kernel does.
 # modes: chunks that cross pages, which bounce buffers do not.
-plain_tests=(link.sh ctl format.sh xdp ptp.sh cable.sh tap.sh window modes steady.sh lifetime.sh cycles personality.sh)
+plain_tests=(link.sh ctl format.sh xdp ptp.sh cable.sh tap.sh window window.sh modes steady.sh lifetime.sh cycles personality.sh)
 # What applications and people do with the library and the daq command.
 user_tests=(samples.sh formats.sh dump.sh top.sh snap.sh verify.sh doctor.sh)
 library_tests=(loss trigger sharing handover observer contiguous wakeups)
@@ -42,7 +42,7 @@ counted_tests=(tap_cost)
 # By instructions, too: the bench, but for what takes long.
 bench_tests=(bench)
 # Whether what differs in a newer kernel is taken into account.
-newer_tests=(link.sh capture ptp.sh metadata ethtool.sh queues)
+newer_tests=(link.sh capture ptp.sh metadata ethtool.sh queues window)
 # Whether it matters what card it is: back end, personality, tests.
 kinds=(
 	"soft polled xsk_bare modes output record.sh wakeups"

@@ -99,6 +99,43 @@ test_gaps() {
 		pattern "$dir/gaps.raw" 8 "$missing"
 }
 
+produced_are() {
+	read_stats daqt0
+	[ "${stats[ch3_produced]}" -eq "$1" ]
+}
+
+# A frame has four segments, and takes a tenth of a second.
+test_trigger() {
+	local device before lines
+
+	device=$(echo /sys/class/net/daqt0/device/daq/*)
+	mkfifo "$dir/lines"
+	"$samples/trigger" "/dev/${device##*/}" 3 <"$dir/lines" >"$dir/trigger" 2>&1 &
+	exec {lines}>"$dir/lines"
+	wait_for 20 has_lines "$dir/trigger" 1
+	sleep $((1 + scale))
+	read_stats daqt0
+	before=${stats[ch3_produced]}
+	echo >&"$lines"
+	check "trigger: a frame" wait_for 20 produced_are $((before + 4))
+	sleep $((1 + scale))
+	check "trigger: one" produced_are $((before + 4))
+	daq revoke daqt0 -c 3
+	check "trigger: it is told that it cannot any more" \
+		wait_for 20 grep -q 'channel 3: revoked' "$dir/trigger"
+	daq grant daqt0 -c 3
+	check "trigger: and that it can" wait_for 20 grep -q 'channel 3: granted' "$dir/trigger"
+	sleep $((1 + scale))
+	read_stats daqt0
+	before=${stats[ch3_produced]}
+	echo >&"$lines"
+	check "trigger: a frame" wait_for 20 produced_are $((before + 4))
+	exec {lines}>&-
+	check "trigger: ends with its input" wait $!
+	refused "trigger: no such channel" 1 "/dev/${device##*/}: Invalid argument" \
+		"$samples/trigger" "/dev/${device##*/}" 4
+}
+
 begin
 make_card daqt0 4
 samples=$(echo /usr/lib/*/daq)
@@ -112,5 +149,6 @@ test_hello
 test_channels
 test_poll_loop
 test_play_and_record
+test_trigger
 test_gaps
 finish
