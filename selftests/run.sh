@@ -49,7 +49,8 @@ kinds=(
 	"soft kicked xsk_bare modes output cable.sh record.sh loss wakeups"
 	"pci interrupt link.sh ptp.sh xdp window lifetime.sh ethtool.sh queues capture xsk_bare
 		metadata steer record.sh output forward classic abuse loss trigger sharing
-		handover observer"
+		handover observer contiguous wakeups tap.sh samples.sh formats.sh dump.sh
+		top.sh"
 	"pci polled lifetime.sh capture xsk_bare output record.sh"
 	"pci kicked lifetime.sh xsk_bare output record.sh wakeups"
 )
