@@ -458,6 +458,41 @@ static void test_cable(void)
 }
 
 /* A source that ends with a loss: a header without data tells of it, once. */
+/* Numbers go on over a reset if the driver wants that; the source knows nothing of it. */
+static void test_places(void)
+{
+	struct daq_hdr hdr;
+
+	power_on(2);
+	post(0, 1);
+	start_chan(0, DAQ_SOURCE_COUNTER, 2, 1024, 4096, 1000000);
+	run_segments(0, 6);
+	set_chan(0, DAQ_CHAN_NEXT_FRAME, 77);
+	ktap_eq(model.chan[0].next.frame, 1, "places: a channel that is on goes its way");
+	set_chan(0, DAQ_CHAN_CTRL, 0);
+	ktap_eq(read64(DAQ_REG_CHAN(0) + DAQ_CHAN_NEXT_SAMPLE), 6 * 512, "places: the next sample");
+	ktap_eq(daq_model_read(&model, DAQ_REG_CHAN(0) + DAQ_CHAN_NEXT_FRAME), 2,
+		"places: the next frame begins anew, this one was cut short");
+
+	daq_model_write(&model, DAQ_REG_CTRL, DAQ_CTRL_RESET);
+	ktap_eq(read64(DAQ_REG_CHAN(0) + DAQ_CHAN_NEXT_SAMPLE), 0, "places: a reset forgets them");
+	start_queue(0);
+	posted[0] = 0;
+	post(0, 8);
+	write64(DAQ_REG_CHAN(0) + DAQ_CHAN_NEXT_SAMPLE, (1ull << 40) + 6 * 512);
+	write64(DAQ_REG_CHAN(0) + DAQ_CHAN_DROPPED, 5);
+	set_chan(0, DAQ_CHAN_NEXT_FRAME, 2);
+	start_chan(0, DAQ_SOURCE_COUNTER, 2, 1024, 4096, 1000000);
+	run_segments(0, 2);
+	hdr = header(0, 0);
+	ktap_ok(be32_to_cpu(hdr.frame) == 2 && hdr.segment == 0 && hdr.flags == DAQ_HDR_F_SOF,
+		"places: a new frame begins");
+	ktap_eq(be64toh(hdr.sample), (1ull << 40) + 6 * 512, "places: samples go on");
+	ktap_eq(be64toh(hdr.dropped), 5, "places: and what was dropped before counts");
+	ktap_ok(is_counter(head_of(0, 1) + 64, (1ull << 41) + 7 * 1024, 1024),
+		"places: the signal goes on, too");
+}
+
 static void test_notice(void)
 {
 	struct daq_hdr hdr;
@@ -1070,6 +1105,7 @@ int main(int argc, char **argv)
 	test_loopback();
 	test_played_gap();
 	test_cable();
+	test_places();
 	test_notice();
 	test_hostile_output();
 	test_registers();

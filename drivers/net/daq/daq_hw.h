@@ -83,6 +83,14 @@
 #define DAQ_CHAN_USER_WRITES	0x108	/* 64 bits, ro, if the card can see them */
 #define DAQ_CHAN_USER_REFUSED	0x110	/* 64 bits, ro: writes while not open */
 
+/*
+ * Where the channel goes on when it is switched on, written while it is off: a driver that
+ * knows what they were before a reset has the numbers of headers go on.
+ */
+#define DAQ_CHAN_NEXT_SAMPLE	0x0c0	/* 64 bits */
+#define DAQ_CHAN_DROPPED	0x0c8	/* 64 bits: to be added in headers */
+#define DAQ_CHAN_NEXT_FRAME	0x0d0
+
 /* Queue registers */
 #define DAQ_QUEUE_CTRL		0x000
 #define   DAQ_QUEUE_CTRL_RX	  0x1

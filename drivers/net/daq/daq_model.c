@@ -425,8 +425,8 @@ static bool daq_send_segment(struct daq_model *m, struct daq_model_chan *ch,
 		.frame_len = cpu_to_be32(seg->frame_len),
 		.sample = cpu_to_be64(seg->place.sample),
 		.timestamp = cpu_to_be64(daq_clock_at(m, seg->time)),
-		.dropped = cpu_to_be64(ch->no_buffer + ch->too_long +
-				       seg->overruns),
+		.dropped = cpu_to_be64(ch->dropped + ch->no_buffer +
+				       ch->too_long + seg->overruns),
 	};
 	__be64 mac = cpu_to_be64(ch->mac << 16);
 
@@ -706,6 +706,12 @@ static bool daq_is_external(const struct daq_model_chan *ch)
 	return ch->source == DAQ_SOURCE_EXTERNAL;
 }
 
+/* Return: where a sample is in what is connected, bytes. */
+static u64 daq_position(const struct daq_model_chan *ch, u64 sample)
+{
+	return (sample - ch->origin) * ch->sample_bytes;
+}
+
 static bool daq_fill_external(struct daq_model *m, struct daq_feed *feed,
 			      u8 *buf, u32 len)
 {
@@ -730,7 +736,7 @@ static bool daq_acquire(struct daq_model *m, struct daq_model_chan *ch,
 		return true;
 	if (outside)
 		len = outside->peek(m->ctx, ch - m->chan,
-				    seg->place.sample * ch->sample_bytes,
+				    daq_position(ch, seg->place.sample),
 				    seg->len, &last);
 	if (!len || ch->starved) {
 		seg->time += now - *end;
@@ -752,7 +758,7 @@ static void daq_release(struct daq_model *m, struct daq_model_chan *ch,
 {
 	if (daq_is_external(ch) && m->host->outside)
 		m->host->outside->release(m->ctx, ch - m->chan,
-					  place->sample * ch->sample_bytes);
+					  daq_position(ch, place->sample));
 }
 
 static void daq_send_generated(struct daq_model *m, struct daq_model_chan *ch,
@@ -763,11 +769,13 @@ static void daq_send_generated(struct daq_model *m, struct daq_model_chan *ch,
 					      daq_fill_signal,
 		.chan = ch,
 		.frame = seg->place.frame,
-		.pos = ch->source == DAQ_SOURCE_BARS ?
-		       seg->place.offset :
-		       seg->place.sample * ch->sample_bytes,
+		.pos = seg->place.sample * ch->sample_bytes,
 	};
 
+	if (daq_is_external(ch))
+		feed.pos = daq_position(ch, seg->place.sample);
+	else if (ch->source == DAQ_SOURCE_BARS)
+		feed.pos = seg->place.offset;
 	daq_input_segment(m, ch, seg, &feed);
 }
 
@@ -1550,6 +1558,9 @@ static const struct daq_reg daq_chan_regs[] = {
 	DAQ_RO(DAQ_CHAN_UNDERRUNS, 8, daq_model_chan, underruns),
 	DAQ_RO(DAQ_CHAN_UNDERRUN_SAMPLE, 8, daq_model_chan, underrun_sample),
 	DAQ_RO(DAQ_CHAN_FIFO_OVERRUN, 8, daq_model_chan, fifo_overrun),
+	DAQ_RW(DAQ_CHAN_NEXT_SAMPLE, 8, daq_model_chan, next.sample),
+	DAQ_RW(DAQ_CHAN_DROPPED, 8, daq_model_chan, dropped),
+	DAQ_RW(DAQ_CHAN_NEXT_FRAME, 4, daq_model_chan, next.frame),
 	DAQ_RW(DAQ_CHAN_USER, 4, daq_model_chan, user),
 	DAQ_RO(DAQ_CHAN_USER_WRITES, 8, daq_model_chan, user_writes),
 	DAQ_RO(DAQ_CHAN_USER_REFUSED, 8, daq_model_chan, user_refused),
@@ -1692,7 +1703,7 @@ static void daq_write_queue_ctrl(struct daq_model *m, struct daq_model_queue *q,
 	WRITE_ONCE(q->ctrl, val);
 }
 
-/* A channel that starts begins a new frame. */
+/* A channel that stops will begin a new frame. */
 static void daq_write_chan_ctrl(struct daq_model *m, struct daq_model_chan *ch,
 				u32 val)
 {
@@ -1701,10 +1712,6 @@ static void daq_write_chan_ctrl(struct daq_model *m, struct daq_model_chan *ch,
 	if (val & ~ch->ctrl & DAQ_CHAN_CTRL_ENABLE) {
 		ch->start = daq_now(m);
 		ch->start_frac = 0;
-		if (ch->next.offset)
-			ch->next.frame++;
-		ch->next.segment = 0;
-		ch->next.offset = 0;
 		ch->out_more = false;
 		ch->heard.known = false;
 		ch->said.known = false;
@@ -1713,11 +1720,26 @@ static void daq_write_chan_ctrl(struct daq_model *m, struct daq_model_chan *ch,
 		if (!(m->caps & DAQ_CAP_AUTO) && daq_has_fifo(ch))
 			daq_fill_fifo(m, ch, daq_now(m));
 		daq_empty_fifo(m, ch);
+		if (ch->next.offset)
+			ch->next.frame++;
+		ch->next.segment = 0;
+		ch->next.offset = 0;
 	}
 	/* A packet may be waiting. */
 	ch->out_due = 0;
 	ch->starved = false;
 	ch->ctrl = val;
+}
+
+/* What a channel goes on with. What is connected to it knows nothing of that. */
+static void daq_write_place(struct daq_model_chan *ch, u32 *field, u32 val)
+{
+	u64 sample = ch->next.sample;
+
+	if (daq_chan_on(ch))
+		return;
+	*field = val;
+	ch->origin += ch->next.sample - sample;
 }
 
 /* Segments go to another queue from now on: the old one has its last. */
@@ -1951,6 +1973,11 @@ void daq_model_write(struct daq_model *m, u32 reg, u32 val)
 		daq_write_global(m, reg, val);
 	if (!field)
 		return;
+	if (reg - DAQ_REG_CHAN(i) - DAQ_CHAN_NEXT_SAMPLE <
+	    DAQ_CHAN_NEXT_FRAME + 4 - DAQ_CHAN_NEXT_SAMPLE) {
+		daq_write_place(&m->chan[i], field, val);
+		return;
+	}
 	before = *field;
 	if (field == &m->chan[i].ctrl)
 		daq_write_chan_ctrl(m, &m->chan[i], val);

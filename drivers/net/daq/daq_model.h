@@ -42,7 +42,7 @@ enum daq_tamper {
  *	  again after DAQ_ROOM_DELAY
  * @push: a piece of what an output plays
  *
- * A position counts bytes since the card was reset.
+ * A position counts bytes since the card was reset, whatever number samples have.
  */
 struct daq_model_outside {
 	u32 (*peek)(void *ctx, u32 channel, u64 pos, u32 len, bool *last);
@@ -172,6 +172,7 @@ struct daq_model_chan {
 	u64 mac;
 	u64 produced, produced_bytes, no_buffer, too_long, fifo_overrun;
 	u32 output_low, run;
+	u64 dropped;	/* before a reset that the numbers go on over */
 	u64 played, played_bytes, tx_bad;
 	u64 underruns, underrun_sample;
 	u32 user;
@@ -182,6 +183,7 @@ struct daq_model_chan {
 	u64 start;	/* of the next generated segment, ns */
 	u64 start_frac;	/* the rest of it, in units of 1/rate ns */
 	struct daq_model_place next;	/* of the next segment */
+	u64 origin;	/* sample that was the first one after the reset */
 	u32 triggered;	/* TRIGGER of the user page when a frame last began */
 	bool overrun;	/* dropped since the last segment that got through */
 	bool ended;	/* and the last segment of all was among them */
