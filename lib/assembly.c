@@ -133,18 +133,38 @@ static void begin_with_zero(struct daq_assembly *assembly)
 	assembly->next_sample = 0;
 }
 
+/* How much one of the counters in a header's run has grown. */
+static unsigned int run_grown(__be16 before, __be16 now, unsigned int field)
+{
+	unsigned int one = field & -field;
+
+	return ((ntohs(now) & field) - (ntohs(before) & field)) / one & field / one;
+}
+
+/* Why the channel was off: a reset and sleep both have it switched on again. */
+static uint32_t why_off(__be16 before, __be16 now)
+{
+	unsigned int resets = run_grown(before, now, DAQ_RUN_RESETS);
+	unsigned int suspends = run_grown(before, now, DAQ_RUN_SUSPENDS);
+	unsigned int starts = run_grown(before, now, DAQ_RUN_STARTS);
+
+	return (resets ? 1u << DAQ_LOSS_RESET : 0) |
+	       (suspends ? 1u << DAQ_LOSS_SUSPEND : 0) |
+	       (starts > (resets > suspends ? resets : suspends) ? 1u << DAQ_LOSS_OFF : 0);
+}
+
 /*
  * The channel was off. A frame that was cut short by that has no more segments, so what
  * is missing follows from the samples.
  */
 static uint64_t follow_run(struct daq_assembly *assembly, const struct daq_hdr *hdr)
 {
-	bool reset = ntohs(hdr->run ^ assembly->run) & 0xff00;
+	uint32_t why = why_off(assembly->run, hdr->run);
 	uint64_t lost, due;
 
-	if (reset)
+	if (why & 1u << DAQ_LOSS_RESET)
 		begin_with_zero(assembly);
-	assembly->gap.reasons |= 1u << (reset ? DAQ_LOSS_RESET : DAQ_LOSS_OFF);
+	assembly->gap.reasons |= why;
 	lost = grown(assembly->next, be64toh(hdr->sample));
 	due = assembly->time + samples_ns(assembly, assembly->samples + lost);
 	if (assembly->rate)

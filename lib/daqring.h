@@ -253,7 +253,7 @@ enum {
 };
 
 /*
- * Why data are missing. Where segments are lost each reason but the last three has a
+ * Why data are missing. Where segments are lost each reason but the last four has a
  * counter in the driver; Documentation/daq.rst tells what to do about it.
  */
 enum daq_loss {
@@ -273,6 +273,7 @@ enum daq_loss {
 	DAQ_LOSS_UNKNOWN,	/* nobody has counted them */
 	DAQ_LOSS_OFF,		/* the channel was switched off: nothing was acquired */
 	DAQ_LOSS_RESET,		/* the card was reset */
+	DAQ_LOSS_SUSPEND,	/* the machine slept, and the card with it */
 	DAQ_LOSSES
 };
 
@@ -423,6 +424,8 @@ struct daq_chan_stats {
 	uint64_t lost_by_card;		/* of lost_segments */
 	uint64_t lost_by_reason[DAQ_LOSSES];	/* lost_segments, by enum daq_loss */
 	uint64_t off_ns;		/* time that the channel was off between frames */
+	uint64_t suspend_ns;		/* of that, in gaps in which the machine slept */
+	uint64_t suspend_gaps;		/* how many these are */
 	uint64_t skipped_frames;	/* by DAQ_DROP_OLD */
 	uint64_t filtered_frames;	/* by the trigger, also behind the last frame */
 	uint64_t filtered_segments;

@@ -253,6 +253,10 @@ static void count_frame(struct daq_chan *chan, const struct daq_frame *frame)
 	for (i = 0; i < DAQ_LOSSES; i++)
 		chan->stats.lost_by_reason[i] += gap->by_reason[i];
 	chan->stats.off_ns += gap->off_ns;
+	if (gap->reasons & 1u << DAQ_LOSS_SUSPEND) {
+		chan->stats.suspend_ns += gap->off_ns;
+		chan->stats.suspend_gaps++;
+	}
 	chan->stats.skipped_frames += gap->skipped_frames;
 }
 

@@ -36,6 +36,7 @@ static const char * const names[DAQ_LOSSES] = {
 	[DAQ_LOSS_UNKNOWN]	= "unknown",
 	[DAQ_LOSS_OFF]		= "channel off",
 	[DAQ_LOSS_RESET]	= "card reset",
+	[DAQ_LOSS_SUSPEND]	= "suspended",
 };
 
 const char *daq_loss_name(unsigned int loss)

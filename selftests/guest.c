@@ -121,6 +121,17 @@ bool card_up(bool up)
 	return interface_ioctl(SIOCSIFFLAGS, &ifr) == 0;
 }
 
+int machine_sleeps(const char *level)
+{
+	const char *state = strcmp(level, "core") ? "freeze" : "mem";
+
+	if (shell("cd /sys/power && [ -w pm_test ] && grep -qw %s pm_test && grep -qw %s state",
+		  level, state))
+		return -1;
+	return shell("cd /sys/power && echo 1 >/sys/module/suspend/parameters/pm_test_delay && "
+		     "echo %s >pm_test && echo %s >state", level, state) == 0;
+}
+
 static void change_formats(unsigned int first, unsigned int last, const struct daq_format *format,
 			   unsigned int mask)
 {

@@ -46,6 +46,12 @@ void card_close(void);
 /* Brings the interface up or down; whether that worked. */
 bool card_up(bool up);
 
+/*
+ * Sends the machine to sleep, and wakes it a second later: its "devices", or its "core",
+ * all but its power that is. Whether that worked. -1: this kernel cannot.
+ */
+int machine_sleeps(const char *level);
+
 /* A shell command, for what no API is at hand: its exit status. */
 __attribute__((format(printf, 1, 2)))
 int shell(const char *fmt, ...);

@@ -373,13 +373,48 @@ static bool test_reset(void)
 	daq_assembly__init(&assembly, &timed_format);
 	push_from(&assembly, 3, 0x0005, 3 * FRAME / 2, 5000000, 9);
 	daq_assembly__frame(&assembly, &frame);
-	push_from(&assembly, 10, 0x0101, 10 * FRAME / 2, 50000000, 3);
+	push_from(&assembly, 10, 0x0106, 10 * FRAME / 2, 50000000, 3);
 	daq_assembly__frame(&assembly, &frame);
 	CHECK(frame.status == (DAQ_FRAME_RESTARTED | DAQ_FRAME_GAP_BEFORE));
 	CHECK(frame.gap.reasons == 1u << DAQ_LOSS_RESET && frame.gap.frames == 10);
 	CHECK(frame.gap.segments == 40 && frame.gap.card_segments == 3);
 	CHECK(frame.gap.samples == 10 * FRAME / 2 && frame.number == 10);
 	CHECK(frame.gap.off_ns == 45000000 - 11 * FRAME / 2 * 1000);
+	return true;
+}
+
+/* Why a channel was off is in three counters, each of which wraps. */
+static bool test_suspend(void)
+{
+	static const struct {
+		uint16_t before, after;
+		uint32_t why;
+	} runs[] = {
+		{ 0x0001, 0x1002, 1u << DAQ_LOSS_SUSPEND },
+		{ 0xf0ff, 0x0000, 1u << DAQ_LOSS_SUSPEND },
+		{ 0xe0fe, 0x1001, 1u << DAQ_LOSS_SUSPEND },
+		/* on the bus, where sleep is a reset, too */
+		{ 0x0f01, 0x1002, 1u << DAQ_LOSS_SUSPEND | 1u << DAQ_LOSS_RESET },
+		{ 0x0f01, 0x0002, 1u << DAQ_LOSS_RESET },
+		/* it was down when the machine fell asleep */
+		{ 0x1001, 0x2002, 1u << DAQ_LOSS_SUSPEND },
+		/* and a new format came besides */
+		{ 0x1001, 0x2003, 1u << DAQ_LOSS_SUSPEND | 1u << DAQ_LOSS_OFF },
+		{ 0x10ff, 0x1000, 1u << DAQ_LOSS_OFF },
+	};
+	struct daq_assembly assembly;
+	struct daq_frame frame;
+	unsigned int i;
+
+	for (i = 0; i < sizeof(runs) / sizeof(runs[0]); i++) {
+		daq_assembly__init(&assembly, &timed_format);
+		push_from(&assembly, 0, runs[i].before, 0, 5000000, 0);
+		daq_assembly__frame(&assembly, &frame);
+		push_from(&assembly, 1, runs[i].after, FRAME / 2, 7000000 + FRAME / 2 * 1000, 0);
+		daq_assembly__frame(&assembly, &frame);
+		CHECK(frame.status & DAQ_FRAME_GAP_BEFORE && frame.gap.reasons == runs[i].why);
+		CHECK(runs[i].why & 1u << DAQ_LOSS_RESET || frame.gap.off_ns == 2000000);
+	}
 	return true;
 }
 
@@ -1111,6 +1146,7 @@ static const struct {
 	{ "card_or_host", test_card_or_host },
 	{ "off", test_off },
 	{ "reset", test_reset },
+	{ "suspend", test_suspend },
 	{ "filtered", test_filtered },
 	{ "truncated", test_truncated },
 	{ "damaged", test_damaged },

@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 #include "guest.h"
 
@@ -397,6 +398,46 @@ static void test_reset(void)
 	end();
 }
 
+/* Sleep included. */
+static u64 ms_since_boot(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_BOOTTIME, &now);
+	return now.tv_sec * 1000ull + now.tv_nsec / 1000000;
+}
+
+/* All numbers go on, and the time that the machine slept is in the gap. */
+static void test_suspend(const char *level)
+{
+	u64 before, off_ms, all_ms;
+	int slept;
+
+	begin(NULL);
+	receive_frames(6);
+	before = ms_since_boot();
+	slept = machine_sleeps(level);
+	if (slept < 0) {
+		ktap_skip("suspend: the gap says so", "this kernel does not test sleep");
+		end();
+		return;
+	}
+	ktap_ok(slept, "suspend, %s: the machine falls asleep and wakes", level);
+	receive_frames(6);
+	all_ms = ms_since_boot() - before;
+	off_ms = seen.longest.off_ns / 1000000;
+	ktap_ok(seen.longest.reasons & 1u << DAQ_LOSS_SUSPEND,
+		"suspend, %s: the gap says so: reasons 0x%x", level, seen.longest.reasons);
+	/* the kernel's second of waiting is a loop that some emulators are too fast for */
+	ktap_ok(off_ms >= 100 && off_ms <= all_ms + 300 * test_scale(),
+		"suspend, %s: and how long nothing was acquired: %llu of %llu ms", level,
+		(unsigned long long)off_ms, (unsigned long long)all_ms);
+	ktap_eq(seen.restarted, 0, "suspend, %s: the card's numbers go on", level);
+	check_account("suspend");
+	check_reasons("suspend", 1u << DAQ_LOSS_SUSPEND, 1u << DAQ_LOSS_STOPPED);
+	end();
+}
+
 static struct daq_trigger *open_hole(const char *name)
 {
 	struct daq_trigger *trigger;
@@ -532,6 +573,8 @@ int main(void)
 	test_down_up();
 	test_new_rate();
 	test_reset();
+	test_suspend("devices");
+	test_suspend("core");
 	test_program();
 	test_truncated();
 	test_drop_old();

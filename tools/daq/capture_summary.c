@@ -47,9 +47,12 @@ static void print_reasons(const struct stream *stream, FILE *out)
 	if (stats->filtered_frames)
 		fprintf(out, "channel %u: the trigger left out %" PRIu64 " frames\n",
 			stream->channel, stats->filtered_frames);
-	if (stats->off_ns)
+	if (stats->off_ns > stats->suspend_ns)
 		fprintf(out, "channel %u: off for %.3f s\n", stream->channel,
-			stats->off_ns / 1e9);
+			(stats->off_ns - stats->suspend_ns) / 1e9);
+	if (stats->suspend_gaps)
+		fprintf(out, "channel %u: suspended for %.3f s, in %" PRIu64 " gaps\n",
+			stream->channel, stats->suspend_ns / 1e9, stats->suspend_gaps);
 	for (i = 0; i < DAQ_LOSSES; i++)
 		if (stats->lost_by_reason[i])
 			fprintf(out, "channel %u: lost %" PRIu64 " segments: %s\n",
@@ -95,10 +98,11 @@ static void json_reasons(const struct daq_chan_stats *stats, FILE *out)
 	const char *separator = "";
 	unsigned int i;
 
-	fprintf(out, ", \"off_seconds\": %.9f, \"filtered_frames\": %" PRIu64
-		", \"filtered_segments\": %" PRIu64 ", \"lost_by_card\": %" PRIu64
-		", \"lost_by_reason\": {", stats->off_ns / 1e9, stats->filtered_frames,
-		stats->filtered_segments, stats->lost_by_card);
+	fprintf(out, ", \"off_seconds\": %.9f, \"suspended_seconds\": %.9f, \"suspended_gaps\": %"
+		PRIu64 ", \"filtered_frames\": %" PRIu64 ", \"filtered_segments\": %" PRIu64
+		", \"lost_by_card\": %" PRIu64 ", \"lost_by_reason\": {",
+		stats->off_ns / 1e9, stats->suspend_ns / 1e9, stats->suspend_gaps,
+		stats->filtered_frames, stats->filtered_segments, stats->lost_by_card);
 	for (i = 0; i < DAQ_LOSSES; i++) {
 		if (!stats->lost_by_reason[i])
 			continue;

@@ -183,6 +183,9 @@ struct daq_format {
  * @run: which run the next one is, see struct daq_hdr; as @entry
  * @counted: what the card had counted before it was reset
  * @counts: what it has counted since, as last read
+ * @next_frame: where it goes on after a sleep; written under RTNL
+ * @next_sample: as @next_frame
+ * @dropped: what headers then tell that the card has dropped before; as @next_frame
  * @generation: of its register window; counts how often that was revoked or granted
  * @stats: what became of its segments
  */
@@ -195,6 +198,9 @@ struct daq_chan {
 	u32 generation;
 	atomic64_t counted[DAQ_CHAN_COUNTERS];
 	atomic64_t counts[DAQ_CHAN_COUNTERS];
+	u32 next_frame;
+	u64 next_sample;
+	u64 dropped;
 	struct daq_rx_stats stats;
 };
 
@@ -497,6 +503,7 @@ struct daq_ctl {
  * @serial: its serial number; 0: unknown
  * @up: it runs; written under RTNL. An interface that is up may have a card that
  *	is asleep.
+ * @has_places: it is known where its channels go on after a reset; as @up
  * @is_cut_off: it did not stop and can do nothing until it is reset; as @up
  * @polled: it does not interrupt: @timer looks after its queues. As @kicked
  *	    written while the interface is down.
@@ -523,6 +530,7 @@ struct daq_card {
 	u32 channels;
 	u64 serial;
 	bool up;
+	bool has_places;
 	bool is_cut_off;
 	bool polled;
 	bool kicked;
@@ -618,6 +626,9 @@ int daq_chan_set_format(struct daq_card *card, u32 channel,
 u64 daq_chan_read64(struct daq_card *card, u32 channel, u32 reg);
 void daq_read_counters(struct daq_card *card);
 void daq_keep_counters(struct daq_card *card);
+void daq_count_suspend(struct daq_card *card);
+void daq_save_places(struct daq_card *card);
+void daq_restore_places(struct daq_card *card, bool asleep);
 void daq_settle_counters(struct daq_card *card);
 
 /* daq_reconf.c */

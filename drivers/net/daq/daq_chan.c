@@ -74,11 +74,31 @@ void daq_read_counters(struct daq_card *card)
 			daq_chan_read64(card, i, DAQ_CHAN_PRODUCED + 8 * n);
 }
 
+/* Count in one field of the number that the next headers have. */
+static void daq_chan_count_run(struct daq_chan *chan, u16 field)
+{
+	u16 one = field & -field;
+
+	chan->run = (chan->run & ~field) | ((chan->run + one) & field);
+}
+
+/**
+ * daq_count_suspend() - have the next headers tell that the card slept
+ * @card: card that is stopped for it
+ *
+ * Context: process, RTNL held.
+ */
+void daq_count_suspend(struct daq_card *card)
+{
+	u32 i;
+
+	for (i = 0; i < card->channels; i++)
+		daq_chan_count_run(&card->chans[i], DAQ_RUN_SUSPENDS);
+}
+
 /**
  * daq_keep_counters() - go on counting where the card was reset
  * @card: card that has been
- *
- * The next headers tell that the card's own numbers have begun anew.
  *
  * Context: process, RTNL held.
  */
@@ -89,7 +109,6 @@ void daq_keep_counters(struct daq_card *card)
 	for (i = 0; i < card->channels; i++) {
 		struct daq_chan *chan = &card->chans[i];
 
-		chan->run = (chan->run & 0xff00) + 0x100;
 		for (n = 0; n < DAQ_CHAN_COUNTERS; n++) {
 			u64 count = atomic64_xchg(&chan->counts[n], 0);
 
@@ -97,6 +116,76 @@ void daq_keep_counters(struct daq_card *card)
 			if (DAQ_CHAN_PRODUCED + 8 * n != DAQ_CHAN_UNDERRUN_SAMPLE)
 				atomic64_add(count, &chan->counted[n]);
 		}
+	}
+}
+
+/* Return: what headers tell of segments dropped, with the counters as last read. */
+static u64 daq_chan_dropped(struct daq_card *card, u32 channel)
+{
+	static const u32 regs[] = {
+		DAQ_CHAN_NO_BUFFER, DAQ_CHAN_TOO_LONG, DAQ_CHAN_FIFO_OVERRUN,
+	};
+	u64 sum = daq_chan_read_whole(card, channel, DAQ_CHAN_DROPPED);
+	u32 i;
+
+	for (i = 0; i < ARRAY_SIZE(regs); i++)
+		sum += atomic64_read(&card->chans[channel].counts[(regs[i] -
+						DAQ_CHAN_PRODUCED) / 8]);
+	return sum;
+}
+
+/**
+ * daq_save_places() - note where channels go on
+ * @card: card whose channels are off, that is about to be reset; its counters have
+ *	  been read
+ *
+ * Context: process, RTNL held.
+ */
+void daq_save_places(struct daq_card *card)
+{
+	u32 i;
+
+	for (i = 0; i < card->channels; i++) {
+		struct daq_chan *chan = &card->chans[i];
+
+		chan->next_frame = card->ops->read32(card, DAQ_REG_CHAN(i) +
+							   DAQ_CHAN_NEXT_FRAME);
+		chan->next_sample = daq_chan_read_whole(card, i,
+							DAQ_CHAN_NEXT_SAMPLE);
+		chan->dropped = daq_chan_dropped(card, i);
+	}
+	/* It may have gone in the middle of that. */
+	if (daq_reachable(card))
+		card->has_places = true;
+}
+
+/**
+ * daq_restore_places() - have channels go on where they were before a reset
+ * @card: card that has been reset, with its counters kept
+ * @asleep: it was reset because it slept; else it begins anew, as it may have been
+ *	    reset for not working right
+ *
+ * The next headers tell of one or the other.
+ *
+ * Context: process, RTNL held.
+ */
+void daq_restore_places(struct daq_card *card, bool asleep)
+{
+	bool go_on = asleep && card->has_places;
+	u32 i;
+
+	card->has_places = false;
+	for (i = 0; i < card->channels; i++) {
+		struct daq_chan *chan = &card->chans[i];
+
+		if (!go_on) {
+			daq_chan_count_run(chan, DAQ_RUN_RESETS);
+			continue;
+		}
+		daq_chan_write64(card, i, DAQ_CHAN_NEXT_SAMPLE,
+				 chan->next_sample);
+		daq_chan_write64(card, i, DAQ_CHAN_DROPPED, chan->dropped);
+		daq_chan_write(card, i, DAQ_CHAN_NEXT_FRAME, chan->next_frame);
 	}
 }
 
@@ -156,7 +245,7 @@ void daq_chan_start(struct daq_card *card, u32 channel)
 	struct daq_chan *chan = &card->chans[channel];
 	const struct daq_format *f = &chan->format;
 
-	chan->run = (chan->run & 0xff00) | ((chan->run + 1) & 0xff);
+	daq_chan_count_run(chan, DAQ_RUN_STARTS);
 	daq_chan_write(card, channel, DAQ_CHAN_SOURCE, f->source);
 	daq_chan_write(card, channel, DAQ_CHAN_LOOP_FROM, f->loop_from);
 	daq_chan_write(card, channel, DAQ_CHAN_QUEUE, chan->queue);

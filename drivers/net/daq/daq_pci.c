@@ -326,8 +326,10 @@ static void daq_pci_leave(struct daq_pci *pci, enum daq_reason reason,
 	daq_down(&pci->card);
 	daq_ptp_save(&pci->card);
 	daq_read_counters(&pci->card);
-	if (daq_pci_reachable(&pci->card))
+	if (daq_pci_reachable(&pci->card)) {
+		daq_save_places(&pci->card);
 		daq_pci_reset(pci);
+	}
 	cmpxchg(&pci->state, DAQ_PCI_HERE, DAQ_PCI_AWAY);
 	rtnl_unlock();
 }
@@ -340,8 +342,8 @@ static void daq_pci_give_up(struct daq_pci *pci)
 	mod_delayed_work(DAQ_SYSTEM_WQ, &pci->watch, 0);
 }
 
-/* The card is as after power-on. */
-static int daq_pci_come_back(struct daq_pci *pci)
+/* The card is as after power-on, because it was @asleep or for another reason. */
+static int daq_pci_come_back(struct daq_pci *pci, bool asleep)
 {
 	struct net_device *netdev = pci->card.netdev;
 	int err;
@@ -355,6 +357,7 @@ static int daq_pci_come_back(struct daq_pci *pci)
 		goto err_give_up;
 	pci->card.is_cut_off = false;
 	daq_keep_counters(&pci->card);
+	daq_restore_places(&pci->card, asleep);
 	daq_ptp_restore(&pci->card);
 	if (netif_running(netdev))
 		err = daq_up(&pci->card);
@@ -387,18 +390,30 @@ static int daq_pci_restart(struct daq_card *card)
 	if (READ_ONCE(pci->state) == DAQ_PCI_GONE)
 		return -ENODEV;
 	daq_pci_leave(pci, DAQ_REASON_RESET, false);
-	return daq_pci_come_back(pci);
+	return daq_pci_come_back(pci, false);
 }
 
 static int daq_pci_suspend(struct device *dev)
 {
-	daq_pci_leave(dev_get_drvdata(dev), DAQ_REASON_SUSPEND, false);
+	struct daq_pci *pci = dev_get_drvdata(dev);
+
+	daq_pci_leave(pci, DAQ_REASON_SUSPEND, false);
+	rtnl_lock();
+	daq_count_suspend(&pci->card);
+	rtnl_unlock();
+	daq_event(&pci->card, DAQ_EV_SUSPENDED, DAQ_EV_CARD, DAQ_REASON_SUSPEND, 0);
 	return 0;
 }
 
 static int daq_pci_resume(struct device *dev)
 {
-	return daq_pci_come_back(dev_get_drvdata(dev));
+	struct daq_pci *pci = dev_get_drvdata(dev);
+	int err;
+
+	err = daq_pci_come_back(pci, true);
+	if (!err)
+		daq_event(&pci->card, DAQ_EV_RESUMED, DAQ_EV_CARD, 0, 0);
+	return err;
 }
 
 static DEFINE_SIMPLE_DEV_PM_OPS(daq_pci_pm_ops, daq_pci_suspend,
@@ -412,7 +427,7 @@ static void daq_pci_reset_prepare(struct pci_dev *pdev)
 
 static void daq_pci_reset_done(struct pci_dev *pdev)
 {
-	daq_pci_come_back(pci_get_drvdata(pdev));
+	daq_pci_come_back(pci_get_drvdata(pdev), false);
 }
 
 static pci_ers_result_t daq_pci_error_detected(struct pci_dev *pdev,
@@ -445,7 +460,7 @@ static void daq_pci_error_resume(struct pci_dev *pdev)
 	struct daq_pci *pci = pci_get_drvdata(pdev);
 
 	disable_delayed_work_sync(&pci->watch);
-	daq_pci_come_back(pci);
+	daq_pci_come_back(pci, false);
 }
 
 static const struct pci_error_handlers daq_pci_error_handlers = {

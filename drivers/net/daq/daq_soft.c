@@ -43,7 +43,8 @@ struct daq_vector {
  * @lock: serialises steps of @model and writes to its registers
  * @engine: the thread that runs @model
  * @kicked: the engine has to look at the model again
- * @epoch: what to add to the monotonic clock to get the card's oscillator, ns
+ * @epoch: what to add to the time since boot to get the card's oscillator, ns:
+ *	   it runs while the machine sleeps
  * @user: user pages of all channels
  * @vectors: one interrupt per queue
  * @cable: the cable that is plugged in, or NULL; written under
@@ -113,7 +114,7 @@ static u64 daq_soft_now(void *ctx)
 {
 	struct daq_soft *soft = ctx;
 
-	return ktime_get_ns() + soft->epoch;
+	return ktime_get_boottime_ns() + soft->epoch;
 }
 
 static void daq_soft_kick(struct daq_soft *soft)
@@ -151,19 +152,21 @@ static const struct daq_model_host daq_soft_host = {
 
 /* The engine */
 
-/* Sleep until the oscillator is at @next, a kick, or the end. */
+/* Sleep until the oscillator is at @next, a kick, the machine's sleep, or the end. */
 static void daq_soft_sleep(struct daq_soft *soft, u64 next)
 {
 	ktime_t expires = ns_to_ktime(next - soft->epoch);
 
 	set_current_state(TASK_INTERRUPTIBLE);
 	/* Pairs with daq_soft_kick(): it may have come before the state. */
-	if (smp_load_acquire(&soft->kicked) || kthread_should_stop())
+	if (smp_load_acquire(&soft->kicked) || kthread_should_park() ||
+	    kthread_should_stop())
 		__set_current_state(TASK_RUNNING);
 	else if (next == U64_MAX)
 		schedule();
 	else
-		schedule_hrtimeout(&expires, HRTIMER_MODE_ABS);
+		schedule_hrtimeout_range_clock(&expires, 0, HRTIMER_MODE_ABS,
+					       CLOCK_BOOTTIME);
 }
 
 static int daq_soft_engine(void *data)
@@ -172,6 +175,8 @@ static int daq_soft_engine(void *data)
 	u64 next;
 
 	while (!kthread_should_stop()) {
+		if (kthread_should_park())
+			kthread_parkme();
 		/* Before the step looks at the registers. */
 		smp_store_mb(soft->kicked, false);
 		mutex_lock(&soft->lock);
@@ -389,7 +394,7 @@ static int daq_soft_create_model(struct daq_soft *soft)
 	soft->user = vmalloc_user(soft->card.channels * PAGE_SIZE);
 	if (!soft->user)
 		goto err_free_model;
-	soft->epoch = ktime_get_real_ns() - ktime_get_ns();
+	soft->epoch = ktime_get_real_ns() - ktime_get_boottime_ns();
 	daq_model_init(soft->model, &daq_soft_host, soft, soft->card.channels,
 		       DAQ_CAP_IRQ | DAQ_CAP_AUTO | DAQ_CAP_USER);
 
@@ -419,10 +424,22 @@ static void daq_soft_destroy_model(struct daq_soft *soft)
 	kvfree(soft->model);
 }
 
+/* A card in a network name space that ends may go while the machine falls asleep. */
+static void daq_soft_forget(struct daq_soft *soft)
+{
+	struct device *dev = &soft->pdev->dev;
+
+	/* Held while daq_soft_suspend() and daq_soft_resume() run. */
+	device_lock(dev);
+	dev_set_drvdata(dev, NULL);
+	device_unlock(dev);
+}
+
 static void daq_soft_destroy(struct net_device *netdev)
 {
 	struct daq_soft *soft = netdev_priv(netdev);
 
+	daq_soft_forget(soft);
 	daq_devlink_free(&soft->card);
 	daq_ptp_unregister(&soft->card);
 	mutex_lock(&daq_soft_cables);
@@ -489,6 +506,7 @@ static DAQ_NEWLINK(daq_soft_newlink)
 		goto err_destroy_model;
 	/* Not before: a failing registration calls it only sometimes. */
 	netdev->priv_destructor = daq_soft_destroy;
+	platform_set_drvdata(soft->pdev, soft);
 	return 0;
 
 err_destroy_model:
@@ -516,7 +534,52 @@ static struct rtnl_link_ops daq_soft_link_ops __read_mostly = {
 	.newlink	= daq_soft_newlink,
 };
 
-/* Has nothing to do, but devices are asked what driver they have. */
+/* Sleep: without power nothing is acquired, but the clock goes on. */
+
+static int daq_soft_suspend(struct device *dev)
+{
+	struct daq_soft *soft = dev_get_drvdata(dev);
+
+	if (!soft)
+		return 0;
+	rtnl_lock();
+	daq_windows_revoke(&soft->card, DAQ_REASON_SUSPEND);
+	netif_device_detach(soft->card.netdev);
+	daq_down(&soft->card);
+	daq_count_suspend(&soft->card);
+	rtnl_unlock();
+	daq_event(&soft->card, DAQ_EV_SUSPENDED, DAQ_EV_CARD, DAQ_REASON_SUSPEND, 0);
+	return kthread_park(soft->engine);
+}
+
+static int daq_soft_resume(struct device *dev)
+{
+	struct daq_soft *soft = dev_get_drvdata(dev);
+	struct net_device *netdev;
+	int err = 0;
+
+	if (!soft)
+		return 0;
+	kthread_unpark(soft->engine);
+	netdev = soft->card.netdev;
+	rtnl_lock();
+	if (netif_running(netdev))
+		err = daq_up(&soft->card);
+	netif_device_attach(netdev);
+	daq_windows_grant(&soft->card);
+	if (err) {
+		netdev_err(netdev, "cannot go on after sleep: %pe\n", ERR_PTR(err));
+		dev_close(netdev);
+	}
+	rtnl_unlock();
+	daq_event(&soft->card, DAQ_EV_RESUMED, DAQ_EV_CARD, 0, 0);
+	return err;
+}
+
+static DEFINE_SIMPLE_DEV_PM_OPS(daq_soft_pm_ops, daq_soft_suspend,
+				daq_soft_resume);
+
+/* What makes it is in charge of it: a driver is needed for sleep, and for its name. */
 static const struct platform_device_id daq_soft_ids[] = {
 	{ DAQ_SOFT_NAME },
 	{ }
@@ -526,6 +589,7 @@ static struct platform_driver daq_soft_driver = {
 	.driver = {
 		.name			= KBUILD_MODNAME,
 		.suppress_bind_attrs	= true,
+		.pm			= pm_sleep_ptr(&daq_soft_pm_ops),
 	},
 	.id_table = daq_soft_ids,
 };

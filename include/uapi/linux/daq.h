@@ -42,9 +42,7 @@
  * @version: DAQ_HDR_VERSION
  * @flags: DAQ_HDR_F_*
  * @channel: input channel that produced the segment
- * @run: which run of the channel this is: its high byte counts resets of the card,
- *	 after which all numbers begin anew, its low byte when the channel was
- *	 switched on
+ * @run: which run of the channel this is: three counters, DAQ_RUN_*
  * @frame: frame number; counts every frame of the channel, lost ones too
  * @segment: segment number in the frame, from 0
  * @offset: where the payload belongs in the frame, bytes
@@ -73,6 +71,11 @@ struct daq_hdr {
 };
 
 #define DAQ_HDR_LEN		64
+
+/* daq_hdr.run: what was between two segments, counted modulo what fits the field */
+#define DAQ_RUN_STARTS		0x00ff	/* times that the channel was switched on */
+#define DAQ_RUN_RESETS		0x0f00	/* the card was reset: all numbers began anew */
+#define DAQ_RUN_SUSPENDS	0xf000	/* the card slept with the machine */
 
 /**
  * struct daq_filtered - what the host has dropped on purpose, in its own byte order
