@@ -3,7 +3,10 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <glob.h>
+#include <libmnl/libmnl.h>
 #include <linux/ethtool.h>
+#include <linux/genetlink.h>
 #include <linux/if_ether.h>
 #include <linux/if_link.h>
 #include <linux/if_packet.h>
@@ -85,6 +88,21 @@ const char *card_ifname(unsigned int channels)
 	ifname = OWN_CARD;
 	atexit(delete_card);
 	return ifname;
+}
+
+bool card_device(const char *name, char *path, size_t size)
+{
+	char pattern[64];
+	glob_t found;
+	int err;
+
+	snprintf(pattern, sizeof(pattern), "/sys/class/net/%s/device/daq/daq*", name);
+	err = glob(pattern, 0, NULL, &found);
+	snprintf(path, size, "%s%s", err ? "" : "/dev/",
+		 err ? "" : strrchr(found.gl_pathv[0], '/') + 1);
+	if (!err)
+		globfree(&found);
+	return !err;
 }
 
 struct daq_card *card_open(void)
@@ -320,6 +338,42 @@ void quiesce(void)
 	}
 }
 
+/* ---- Netlink ---- */
+
+static int find_family(const struct nlattr *attr, void *data)
+{
+	u16 *family = data;
+
+	if (mnl_attr_get_type(attr) == CTRL_ATTR_FAMILY_ID)
+		*family = mnl_attr_get_u16(attr);
+	return MNL_CB_OK;
+}
+
+u16 genl_family(const char *name)
+{
+	struct mnl_socket *netlink = mnl_socket_open(NETLINK_GENERIC);
+	struct genlmsghdr *genl;
+	struct nlmsghdr *nlh;
+	char buf[32768];
+	u16 family = 0;
+	int len;
+
+	nlh = mnl_nlmsg_put_header(buf);
+	nlh->nlmsg_type = GENL_ID_CTRL;
+	nlh->nlmsg_flags = NLM_F_REQUEST;
+	genl = mnl_nlmsg_put_extra_header(nlh, sizeof(*genl));
+	genl->cmd = CTRL_CMD_GETFAMILY;
+	genl->version = 1;
+	mnl_attr_put_strz(nlh, CTRL_ATTR_FAMILY_NAME, name);
+	if (!netlink || mnl_socket_sendto(netlink, nlh, nlh->nlmsg_len) < 0)
+		ktap_die("netlink: %m");
+	len = mnl_socket_recvfrom(netlink, buf, sizeof(buf));
+	if (len >= (int)MNL_NLMSG_HDRLEN && nlh->nlmsg_type == GENL_ID_CTRL)
+		mnl_attr_parse(nlh, sizeof(*genl), find_family, &family);
+	mnl_socket_close(netlink);
+	return family;
+}
+
 /* ---- XDP programs ---- */
 
 int xdp_load(const struct bpf_insn *insns, unsigned int count)
@@ -382,11 +436,14 @@ void steer_replace(void)
 	steer = next;
 }
 
+bool steer_socket(unsigned int channel, int fd)
+{
+	return !bpf_map_update_elem(bpf_map__fd(steer->maps.daq_sockets), &channel, &fd, 0);
+}
+
 void steer_channel(unsigned int channel, const struct bare *bare)
 {
-	int fd = xsk_socket__fd(bare->xsk);
-
-	if (bpf_map_update_elem(bpf_map__fd(steer->maps.daq_sockets), &channel, &fd, 0) < 0)
+	if (!steer_socket(channel, xsk_socket__fd(bare->xsk)))
 		ktap_die("cannot steer channel %u: %m", channel);
 }
 
@@ -404,6 +461,7 @@ u64 steer_malformed(unsigned int channel)
 }
 
 unsigned int bare_metadata_len;
+int bare_memory_file = -1;
 
 static void create_umem(struct bare *bare)
 {
@@ -413,7 +471,8 @@ static void create_umem(struct bare *bare)
 		    .tx_metadata_len = bare_metadata_len);
 
 	bare->memory = mmap(NULL, CHUNKS * CHUNK, PROT_READ | PROT_WRITE,
-			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+			    MAP_POPULATE | (bare_memory_file < 0 ? MAP_PRIVATE | MAP_ANONYMOUS :
+			    MAP_SHARED), bare_memory_file, 0);
 	if (bare->memory == MAP_FAILED)
 		ktap_die("mmap: %m");
 	bare->umem = xsk_umem__create_opts(bare->memory, &bare->fill, &bare->completion, &opts);

@@ -38,6 +38,9 @@ bool card_is_kicked(void);
 bool card_add(const char *name, unsigned int channels);
 void card_del(const char *name);
 
+/* The path of an interface's control device: whether it has one. */
+bool card_device(const char *name, char *path, size_t size);
+
 /* The same card by the library. */
 struct daq_card *card_open(void);
 /* Until it is used the next time. */
@@ -94,6 +97,11 @@ u64 stats_overrun(const struct stats *stats, unsigned int channel);
 /* How much one counter has grown since. */
 u64 stat_grown(const struct stats *before, const char *name);
 
+/* ---- Netlink ---- */
+
+/* The number of a generic netlink family; 0: there is none. */
+u16 genl_family(const char *name);
+
 /* ---- XDP programs ---- */
 
 /* One that sees all buffers of a packet. */
@@ -123,6 +131,8 @@ void steer_detach(void);
 /* Replaces the program by another one with the same maps. */
 void steer_replace(void);
 void steer_channel(unsigned int channel, const struct bare *bare);
+/* The same with any file, whether that worked. */
+bool steer_socket(unsigned int channel, int fd);
 
 /* What a steering counter is, over all CPUs: DAQ_MAX_CHANNELS: of packets that name none. */
 u64 steer_malformed(unsigned int channel);
@@ -132,6 +142,8 @@ extern unsigned int bare_rx_size;
 extern unsigned int bare_tx_size;
 /* Of its TX metadata; 0: none. */
 extern unsigned int bare_metadata_len;
+/* What its memory is a mapping of; -1: of nothing, it is anonymous. */
+extern int bare_memory_file;
 
 /* Opens a socket with memory of its own, or that of @with: 0 or a negative errno. */
 int bare_open(struct bare *bare, unsigned int queue, unsigned int bind_flags, struct bare *with);

@@ -35,7 +35,11 @@ user_tests=(samples.sh formats.sh dump.sh top.sh snap.sh verify.sh doctor.sh)
 library_tests=(loss trigger sharing handover observer contiguous wakeups)
 # All DMA through bounce buffers: what is not synchronised is not seen.
 bounce_tests=(capture conserve xsk_bare metadata steer record.sh output forward classic abuse)
-# The same, and by itself for the time that it takes.
+# What users may do who have no good in mind. Nothing that the kernel lets go of, or gets
+# anew, is cleared: what is seen of it has leaked.
+hostile_tests=(hostile fuzz)
+hostile_kernel='nokaslr init_on_alloc=0 page_poison=1 slub_debug=P kfence.sample_interval=20'
+# All DMA through bounce buffers, and by itself for the time that it takes.
 reconf_tests=(ethtool.sh queues reconfig)
 # By instructions, since a busy host makes times mean nothing.
 counted_tests=(tap_cost)
@@ -91,7 +95,7 @@ suite_jobs=(xsk-6.12-zc-loop:!HW_SW_MIN xsk-6.12-zc-pair:SEND net-6.12-queues ne
 
 # That a report is what it takes to fail a machine.
 detector_tests=(detectors.sh)
-# By itself, since it lets kernel memory run out; needs a kernel that can.
+# By itself, since it lets kernel memory run out.
 failing_tests=(failing)
 
 passed=0
@@ -348,6 +352,8 @@ select_tests "${bounce_tests[@]}" &&
 select_tests "${reconf_tests[@]}" &&
 	VM_APPEND="${VM_APPEND-} swiotlb=65536,force" \
 		run_group "machine that is reconfigured" guest
+select_tests "${hostile_tests[@]}" &&
+	VM_APPEND="${VM_APPEND-} $hostile_kernel" run_group "machine with hostile users" guest
 if [ -n "$one_kind" ]; then
 	finish
 	exit

@@ -346,6 +346,17 @@ static void daq_set_frag(struct xdp_buff *head, u32 i, struct page *page,
 		xdp_buff_set_frag_pfmemalloc(head);
 }
 
+/*
+ * The addresses of pages in that list are the kernel's own: in a chunk they are gone
+ * once the program has seen them. The rest stays, for the kernel reads the number.
+ */
+static void daq_hide_frags(struct xdp_buff *head, u32 count)
+{
+	struct skb_shared_info *sinfo = xdp_get_shared_info_from_buff(head);
+
+	memset(sinfo->frags, 0, count * sizeof(*sinfo->frags));
+}
+
 static u32 daq_frag_len(const struct daq_rx_ring *rx,
 			const struct daq_rx_segment *seg, u32 left)
 {
@@ -607,6 +618,8 @@ static enum daq_rx_count daq_run_xdp(struct daq_queue *q, struct bpf_prog *prog,
 
 	if (prog)
 		verdict = bpf_prog_run_xdp(prog, xdp);
+	if (q->pool)
+		daq_hide_frags(xdp, seg->bufs - 1);
 	if (verdict != XDP_PASS && daq_is_tapped(q->card->netdev))
 		daq_show_to_tap(q, xdp, seg->hdr_len, seg->timestamp);
 
