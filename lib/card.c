@@ -195,6 +195,7 @@ int daq_card__set_window(struct daq_card *card, unsigned int channel, int grante
 /* One frame of each channel per round, so that a fast one does not starve the others. */
 static int dispatch_round(struct daq_card *card)
 {
+	unsigned int closed = card->closed;
 	struct daq_frame frame;
 	struct daq_chan *chan;
 	int count = 0;
@@ -212,6 +213,9 @@ static int dispatch_round(struct daq_card *card)
 		if (ret < 0)
 			return ret;
 		count++;
+		/* it may have been this channel, or the next one */
+		if (card->closed != closed)
+			break;
 	}
 	return count;
 }

@@ -332,6 +332,9 @@ int daq_chan__open(struct daq_card *card, unsigned int channel,
 	err = daq_opts_copy(&opts, sizeof(opts), user_opts);
 	if (err)
 		return err;
+	if (opts.direction > DAQ_OUTPUT || opts.mode > DAQ_MODE_COPY)
+		return daq_error(-EINVAL, "no such direction or mode: %u, %u", opts.direction,
+				 opts.mode);
 	if (opts.observe && (opts.direction == DAQ_OUTPUT || opts.sendable))
 		return daq_error(-EINVAL, "only inputs can be observed, and observers not be sent");
 	if (opts.policy > DAQ_STOP)
@@ -357,6 +360,7 @@ void daq_chan__close(struct daq_chan *chan)
 	if (!chan)
 		return;
 	LIST_REMOVE(chan, siblings);
+	chan->card->closed++;
 	daq_trigger__end(chan);
 	if (chan->observing)
 		daq_observer__close(chan);

@@ -157,7 +157,8 @@ struct daq_chan *daq_card__chan(const struct daq_card *card, unsigned int channe
  * daq_card__dispatch() - call the on_frame callbacks of all channels
  * @timeout_ms: how long to wait for the first frame; -1: forever
  *
- * At most one frame of each channel per call. Callbacks may not close channels.
+ * At most one frame of each channel per call. Callbacks may close channels, their own
+ * too, but not the card.
  *
  * Return: number of frames delivered, 0 after the timeout, what a callback
  * returned when that was negative, or an error as of daq_chan__next().

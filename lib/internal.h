@@ -42,6 +42,7 @@ struct daq_card {
 	int steer_link;			/* its BPF link: it stays while anybody has that open */
 	int steer_maps[DAQ_STEER_MAPS];
 	LIST_HEAD(, daq_chan) chans;
+	unsigned int closed;		/* channels so far */
 	_Atomic int64_t down_since;	/* first seen by a channel, ms; 0: not down */
 };
 

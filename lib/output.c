@@ -257,6 +257,8 @@ int daq_chan__submit(struct daq_chan *chan, struct daq_frame *frame, unsigned in
 {
 	struct daq_record *record = daq_chan__held(chan, frame);
 
+	if (chan->direction != DAQ_OUTPUT)
+		return daq_error(-EOPNOTSUPP, "channel %u is open for input", chan->number);
 	if (!record)
 		return -EINVAL;
 	if (!frame->len || frame->len > chan->format.frame_bytes)
