@@ -72,6 +72,12 @@ static struct daq_soft *to_soft(struct daq_card *card)
 	return container_of(card, struct daq_soft, card);
 }
 
+/* Whole pages, of zeros. That there are none is said by the refusal. */
+static void *daq_soft_alloc(size_t size)
+{
+	return __vmalloc(size, GFP_KERNEL | __GFP_ZERO | __GFP_NOWARN);
+}
+
 /* Services for the model */
 
 static void *daq_soft_memory(struct daq_soft *soft, u64 addr)
@@ -301,7 +307,7 @@ static int daq_soft_connect(struct daq_soft *a, struct daq_soft *b,
 				   b->card.netdev->name);
 		return -EBUSY;
 	}
-	cable = vzalloc(struct_size(cable, wire, 2 * channels));
+	cable = daq_soft_alloc(struct_size(cable, wire, 2 * channels));
 	if (!cable)
 		return -ENOMEM;
 
@@ -391,7 +397,7 @@ static int daq_soft_create_model(struct daq_soft *soft)
 	soft->model = kvzalloc(sizeof(*soft->model), GFP_KERNEL);
 	if (!soft->model)
 		return -ENOMEM;
-	soft->user = vmalloc_user(soft->card.channels * PAGE_SIZE);
+	soft->user = daq_soft_alloc(soft->card.channels * PAGE_SIZE);
 	if (!soft->user)
 		goto err_free_model;
 	soft->epoch = ktime_get_real_ns() - ktime_get_boottime_ns();
