@@ -32,7 +32,7 @@ check() {
 
 # daq_model_user.h is for user space: it defines what checkpatch asks for.
 kernel_sources() {
-	find drivers include selftests/vm/planted -name '*.[ch]' \
+	find drivers include selftests/vm/planted selftests/vm/failnth -name '*.[ch]' \
 		! -name daq_model_user.h
 	find selftests/bench -name 'bench_*.c' -o -name bench.h -o -name daq_bench.h
 }

@@ -244,7 +244,7 @@ guest() {
 		TEST_BACKEND='"${TEST_BACKEND:-soft}"' \
 		TEST_PERSONALITY='"${TEST_PERSONALITY:-interrupt}"' \
 		REMOVALS='"${REMOVALS-}"' REVOKES='"${REVOKES-}"' \
-		FAULTS='"${FAULTS-}"' SEED='"${SEED-}"' \
+		FAULTS='"${FAULTS-}"' SEED='"${SEED-}"' FUZZ='"${FUZZ-}"' CALLS='"${CALLS-}"' EVERY='"${EVERY-}"' \
 		RATE='"${RATE-}"' RATE_SECONDS='"${RATE_SECONDS-}"' \
 		RATE_FRAMES='"${RATE_FRAMES-}"' RATE_TRIES='"${RATE_TRIES-}"' \
 		SNAP_DIR='"${SNAP_DIR-}"' \
@@ -378,10 +378,9 @@ select_tests "${frames_tests[@]}" && make_frames &&
 	VM_CARDS="$frames_cards" run_group "machine with PCI cards that see pictures" guest
 select_tests "${rate_tests[@]}" && make_frames &&
 	VM_CARDS="$rate_cards" run_group "machine with PCI cards in a hurry" guest
-if [ -n "$debug" ]; then
-	select_tests "${failing_tests[@]}" &&
-		run_group "machine where allocations fail" guest
-else
+select_tests "${failing_tests[@]}" &&
+	VM_CARDS='--channels 2' run_group "machine where allocations fail" guest
+if [ -z "$debug" ]; then
 	select_tests "${counted_tests[@]}" &&
 		VM_CLOCK=virtual VM_CPUS=1 run_group "machine that counts instructions" guest
 	select_tests "${bench_tests[@]}" &&

@@ -36,12 +36,13 @@ build_project() {
 	done
 }
 
-# Defects for the debug kernel's detectors to find.
-build_planted() {
-	local folder=$PWD/$out/planted
+# build_module NAME: one of those beside this file. Defects for the debug kernel's
+# detectors to find, and fault injection for other kernels.
+build_module() {
+	local folder=$PWD/$out/$1
 
 	mkdir -p "$folder"
-	cp -pu "$here"/planted/* "$folder"
+	cp -pu "$here/$1"/* "$folder"
 	make -s -C "$modules/build" M="$folder" modules
 }
 
@@ -107,7 +108,10 @@ if [ -d "$foreign" ]; then
 	cp -a "$foreign" "$modules"
 fi
 build_project
-[[ $version != *-debug ]] || build_planted
+case $version in
+*-debug) build_module planted ;;
+6.12.*) build_module failnth ;;
+esac
 [ ! -d "$foreign" ] || cp -a "$foreign/." "$staged_modules"
 index_modules
 make_initrd
