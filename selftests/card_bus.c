@@ -523,6 +523,16 @@ static bool control(int fd, const char *command, char *answer, size_t size)
 	return false;
 }
 
+/* Who may connect may do with the card, and with memory it is lent, what he likes. */
+static bool is_private(const char *name)
+{
+	struct stat st;
+	char path[128];
+
+	client_path(c, name, path, sizeof(path));
+	return !stat(path, &st) && (st.st_mode & 0777) == 0600;
+}
+
 static void test_control(void)
 {
 	static char answer[65536];
@@ -533,6 +543,8 @@ static void test_control(void)
 	fd = control_open();
 	run_queue(0);
 	client_wait_reported(c, 0, 3);
+	ktap_ok(is_private("card") && is_private("control"),
+		"control: nobody else can connect, nor to the card");
 	ktap_ok(control(fd, "report\n", answer, sizeof(answer)) &&
 		strstr(answer, "channel id=0 produced=") && strstr(answer, "total dma_map=1 "),
 		"control: a report");

@@ -187,6 +187,8 @@ test_gone() {
 	refused "gone: and stays so" 2 "*No such device*" ip link set "$name" up
 	check "gone: statistics can be read" ip -s link show "$name"
 	check "gone: the driver lets go of it" tee "$driver/unbind" <<<"${addresses[i]}"
+	refused "gone: and does not take what answers nothing but ones" 1 "*No such device*" \
+		bash -c "echo ${addresses[i]} >$driver/bind"
 	check "gone: it comes back" command_card "$i" back
 	check "gone: and is bound" tee "$driver/bind" <<<"${addresses[i]}"
 	interface "${addresses[i]}"
