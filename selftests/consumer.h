@@ -39,6 +39,7 @@ struct consumer {
 	consumer_open_fn open;	/* how it gets its channel: open_channel() */
 	struct daq_chan_opts opts;
 	int socket;		/* where it comes from, in handover.c */
+	bool patient;		/* waits while the interface is down */
 	volatile bool go;	/* told to open the channel, ... */
 	volatile bool leave;	/* ... and to close it */
 	volatile unsigned int frames;
@@ -109,7 +110,7 @@ static inline int receive(struct consumer *me)
 	while (ret >= 0 && !me->leave) {
 		ret = daq_chan__next(chan, &frame, 20);
 		/* it was stopped for a while */
-		if (ret == -EINTR)
+		if (ret == -EINTR || (ret == -ENETDOWN && me->patient))
 			ret = 0;
 		if (ret <= 0)
 			continue;

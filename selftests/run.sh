@@ -32,7 +32,7 @@ host_tests=(card_model card_modes card_doc card_outside card_bus card_fuzz lib_f
 plain_tests=(link.sh ctl format.sh xdp ptp.sh cable.sh tap.sh window window.sh modes steady.sh lifetime.sh cycles personality.sh cpus.sh)
 # What applications and people do with the library and the daq command.
 user_tests=(samples.sh formats.sh dump.sh top.sh snap.sh verify.sh doctor.sh)
-library_tests=(loss trigger sharing handover observer contiguous wakeups api)
+library_tests=(loss trigger sharing handover observer contiguous wakeups api stopped)
 # All DMA through bounce buffers: what is not synchronised is not seen.
 bounce_tests=(capture conserve xsk_bare metadata steer record.sh output forward classic abuse)
 # What users may do who have no good in mind. Nothing that the kernel lets go of, or gets
@@ -54,7 +54,7 @@ kinds=(
 	"pci interrupt link.sh ptp.sh cpus.sh xdp window lifetime.sh ethtool.sh queues capture xsk_bare
 		metadata steer record.sh output forward classic abuse loss trigger sharing
 		handover observer contiguous wakeups tap.sh samples.sh formats.sh dump.sh
-		top.sh"
+		top.sh stopped"
 	"pci polled lifetime.sh capture xsk_bare output record.sh"
 	"pci kicked lifetime.sh xsk_bare output record.sh wakeups"
 )
