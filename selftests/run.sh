@@ -73,6 +73,8 @@ removal_cards='--channels 8 --interrupts msi --serial 0xda00000001;'
 removal_cards+='--channels 4 --personality kicked --interrupts none --serial 0xda00000002;--channels 4'
 # An IOMMU between the cards and memory.
 iommu_tests=(viommu.sh removal.sh)
+# What the process that plays a card has seen of a machine's end.
+shutdown_tests=(shutdown.sh)
 # Cards with faults, see faults.sh.
 fault_tests=(faults.sh)
 fault_cards='--channels 4;--channels 4 --personality kicked --fifo 512'
@@ -310,6 +312,11 @@ bench() {
 	echo "@end bench $status"
 }
 
+# With a machine of its own.
+switched_off() {
+	selftests/run-here.sh selftests "${selected[@]}"
+}
+
 # This machine's console has to be bad, and run.sh to notice.
 detectors() {
 	local status=0
@@ -385,6 +392,8 @@ if [ -z "$debug" ]; then
 		VM_CLOCK=virtual VM_CPUS=1 run_group "machine that counts instructions" guest
 	select_tests "${bench_tests[@]}" &&
 		run_group "machine that measures" bench
+	select_tests "${shutdown_tests[@]}" &&
+		run_group "machine that is switched off" switched_off
 	select_tests "${newer_tests[@]}" &&
 		VM_KERNEL=7 run_group "machine with kernel 7" guest
 	select_tests "${suite_jobs[@]}" &&
