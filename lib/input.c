@@ -19,10 +19,7 @@ static void post(struct daq_chan *chan)
 
 static void empty_record(struct daq_chan *chan, struct daq_record *record)
 {
-	uint32_t i;
-
-	for (i = 0; i < record->chunk_count; i++)
-		daq_pool__home(&chan->pool, record->chunks[i]);
+	daq_pool__home_all(&chan->pool, record->chunks, record->chunk_count);
 	record->chunk_count = 0;
 	record->segment_count = 0;
 	record->pieces.count = 0;
@@ -69,41 +66,39 @@ static void discard_packet(struct daq_chan *chan)
 		daq_pool__home(&chan->pool, chan->packet[i].addr / DAQ_CHUNK_SIZE);
 }
 
-/* Moves the packet's chunks into the frame being collected. */
+/*
+ * Moves the packet's chunks into the frame being collected. Pieces that are adjacent are
+ * merged here, and only the others added.
+ */
 static int keep_packet(struct daq_chan *chan)
 {
 	struct daq_record *record = current_record(chan);
-	uint32_t i, skip = DAQ_HDR_LEN;
-	int err;
+	uint32_t *chunk = record->chunks + record->chunk_count;
+	char *base = chan->memory + chan->packet[0].addr + DAQ_HDR_LEN;
+	char *end = base + chan->packet[0].len - DAQ_HDR_LEN;
+	uint32_t i;
 
 	if (record->chunk_count + chan->packet_count > chan->max_chunks)
 		return -ENOBUFS;
-	for (i = 0; i < chan->packet_count; i++) {
+	*chunk++ = chan->packet[0].addr / DAQ_CHUNK_SIZE;
+	for (i = 1; i < chan->packet_count; i++) {
 		const struct xdp_desc *desc = &chan->packet[i];
+		char *data = chan->memory + desc->addr;
 
-		if (desc->len > skip) {
-			err = daq_pieces__add(&record->pieces, chan->memory + desc->addr + skip,
-					      desc->len - skip);
-			if (err)
-				return err;
+		*chunk++ = desc->addr / DAQ_CHUNK_SIZE;
+		if (data != end) {
+			if (end > base && daq_pieces__add(&record->pieces, base, end - base))
+				return -ENOBUFS;
+			base = data;
 		}
-		skip = 0;
+		end = data + desc->len;
 	}
-	for (i = 0; i < chan->packet_count; i++)
-		record->chunks[record->chunk_count++] = chan->packet[i].addr / DAQ_CHUNK_SIZE;
+	if (end > base && daq_pieces__add(&record->pieces, base, end - base))
+		return -ENOBUFS;
+	record->chunk_count += chan->packet_count;
 	record->headers[record->segment_count++] =
 		(const void *)(chan->memory + chan->packet[0].addr);
 	return 0;
-}
-
-static size_t packet_len(const struct daq_chan *chan)
-{
-	size_t len = 0;
-	uint32_t i;
-
-	for (i = 0; i < chan->packet_count; i++)
-		len += chan->packet[i].len;
-	return len;
 }
 
 /* What the host has filtered is told in front of the header, which then is the card's. */
@@ -127,7 +122,7 @@ static int take_packet(struct daq_chan *chan)
 
 	if (chan->packet_count <= MAX_PACKET && chan->packet[0].len >= DAQ_HDR_LEN) {
 		take_filtered(chan, hdr);
-		verdict = daq_assembly__push(&chan->assembly, hdr, packet_len(chan));
+		verdict = daq_assembly__push(&chan->assembly, hdr, chan->packet_len);
 	}
 	if (verdict < 0) {
 		discard_packet(chan);
@@ -166,33 +161,48 @@ static void deliver(struct daq_chan *chan, struct daq_frame *frame)
 	daq_loss__explain(chan, &frame->gap);
 }
 
-/* Takes one descriptor: true: it completes a packet. */
-static bool receive_chunk(struct daq_chan *chan, const struct xdp_desc *desc)
+/* Takes some of @count descriptors: how many. @whole: they complete a packet. */
+static uint32_t receive_chunks(struct daq_chan *chan, uint32_t index, uint32_t count, bool *whole)
 {
-	bool more = desc->options & XDP_PKT_CONTD;
+	uint32_t i;
 
-	daq_pool__arrived(&chan->pool);
-	if (chan->packet_count < MAX_PACKET)
-		chan->packet[chan->packet_count] = *desc;
-	else
-		daq_pool__home(&chan->pool, desc->addr / DAQ_CHUNK_SIZE);
-	chan->packet_count++;
-	return !more;
+	*whole = false;
+	for (i = 0; i < count && !*whole; i++) {
+		const struct xdp_desc *desc = xsk_ring_cons__rx_desc(&chan->rx, index + i);
+
+		if (chan->packet_count < MAX_PACKET)
+			chan->packet[chan->packet_count] = *desc;
+		else
+			daq_pool__home(&chan->pool, desc->addr / DAQ_CHUNK_SIZE);
+		chan->packet_count++;
+		chan->packet_len += desc->len;
+		*whole = !(desc->options & XDP_PKT_CONTD);
+	}
+	return i;
 }
 
 /* Takes descriptors until a packet is whole, if there is none left over. */
 static bool receive_packet(struct daq_chan *chan)
 {
-	struct xdp_desc desc;
-	uint32_t index;
+	bool whole = chan->packet_again;
+	uint32_t index, count, taken;
 
-	while (!chan->packet_again && xsk_ring_cons__peek(&chan->rx, 1, &index)) {
-		desc = *xsk_ring_cons__rx_desc(&chan->rx, index);
-		xsk_ring_cons__release(&chan->rx, 1);
-		if (receive_chunk(chan, &desc))
-			return true;
+	while (!whole) {
+		count = xsk_ring_cons__peek(&chan->rx, MAX_PACKET, &index);
+		if (!count)
+			return false;
+		taken = receive_chunks(chan, index, count, &whole);
+		xsk_ring_cons__cancel(&chan->rx, count - taken);
+		xsk_ring_cons__release(&chan->rx, taken);
+		daq_pool__arrived(&chan->pool, taken);
 	}
-	return chan->packet_again;
+	return true;
+}
+
+static void forget_packet(struct daq_chan *chan)
+{
+	chan->packet_count = 0;
+	chan->packet_len = 0;
 }
 
 /* The packet says so: who plays what is heard here, say, has a longer format. */
@@ -214,7 +224,7 @@ int daq_input__receive(struct daq_chan *chan, struct daq_frame *frame)
 		verdict = take_packet(chan);
 		chan->packet_again = verdict == DAQ_PUSH_CUT;
 		if (!chan->packet_again)
-			chan->packet_count = 0;
+			forget_packet(chan);
 		if (verdict == -EMSGSIZE)
 			return too_long(chan);
 		if (verdict == -EBADMSG) {

@@ -127,6 +127,7 @@ struct daq_chan {
 	uint32_t current;		/* record that is being collected */
 	struct xdp_desc packet[MAX_PACKET];	/* being received */
 	uint32_t packet_count;		/* may be more than fit: then it is no segment */
+	size_t packet_len;		/* bytes of it */
 	bool packet_again;		/* it is whole, and to be looked at again */
 	struct daq_losses losses;
 	enum daq_policy policy;

@@ -83,13 +83,34 @@ static int pool_init(struct daq_pool *pool, struct layout layout, size_t buffer_
 	return 0;
 }
 
+static void make_plan(struct daq_pool *pool, uint32_t slot)
+{
+	uint32_t *plan = pool->plan + (size_t)slot * pool->frame_chunks;
+	uint32_t position, head = 0, page = 0;
+
+	for (position = 0; position < pool->frame_chunks; position++)
+		plan[position] = position % pool->segment_chunks == 0 ?
+				 daq_pool__head(pool, slot, head++) :
+				 daq_pool__page(pool, slot, page++);
+}
+
 int daq_pool__init_input(struct daq_pool *pool, const struct daq_format *format,
 			 size_t buffer_bytes)
 {
 	int err = pool_init(pool, input_layout(format), buffer_bytes);
+	uint32_t slot;
 
+	if (err)
+		return err;
 	pool->segment_chunks = 1 + segment_pages(format->segment_bytes);
-	return err;
+	pool->plan = calloc(pool->chunks, sizeof(*pool->plan));
+	if (!pool->plan) {
+		daq_pool__free(pool);
+		return -ENOMEM;
+	}
+	for (slot = 0; slot < pool->slots; slot++)
+		make_plan(pool, slot);
+	return 0;
 }
 
 int daq_pool__init_output(struct daq_pool *pool, const struct daq_format *format,
@@ -100,6 +121,7 @@ int daq_pool__init_output(struct daq_pool *pool, const struct daq_format *format
 
 void daq_pool__free(struct daq_pool *pool)
 {
+	free(pool->plan);
 	free(pool->away);
 	free(pool->slot_away);
 	free(pool->free_slots);
@@ -146,9 +168,40 @@ void daq_pool__home(struct daq_pool *pool, uint32_t chunk)
 		daq_pool__put(pool, slot);
 }
 
-void daq_pool__arrived(struct daq_pool *pool)
+static const uint32_t *plan_of(const struct daq_pool *pool, uint32_t slot)
 {
-	pool->posted--;
+	return pool->plan + (size_t)slot * pool->frame_chunks;
+}
+
+/* Notes for all chunks of a slot that they are away, or at home. */
+static void move_slot(struct daq_pool *pool, uint32_t slot, bool away)
+{
+	memset(pool->away + daq_pool__head(pool, slot, 0), away, pool->slot_heads);
+	memset(pool->away + daq_pool__page(pool, slot, 0), away, pool->slot_pages);
+	pool->slot_away[slot] = away ? pool->frame_chunks : 0;
+}
+
+/* Nearly every frame is a whole slot as it was posted. */
+void daq_pool__home_all(struct daq_pool *pool, const uint32_t *chunks, uint32_t count)
+{
+	uint32_t i, slot;
+
+	if (count == pool->frame_chunks) {
+		slot = slot_of(pool, chunks[0]);
+		if (!memcmp(chunks, plan_of(pool, slot), count * sizeof(*chunks))) {
+			move_slot(pool, slot, false);
+			pool->away_count -= count;
+			daq_pool__put(pool, slot);
+			return;
+		}
+	}
+	for (i = 0; i < count; i++)
+		daq_pool__home(pool, chunks[i]);
+}
+
+void daq_pool__arrived(struct daq_pool *pool, uint32_t count)
+{
+	pool->posted -= count;
 }
 
 static void post_chunk(struct daq_pool *pool, struct xsk_ring_prod *fill, uint32_t chunk)
@@ -166,16 +219,26 @@ static void post_chunk(struct daq_pool *pool, struct xsk_ring_prod *fill, uint32
 static void post_slot(struct daq_pool *pool, struct xsk_ring_prod *fill, uint32_t slot,
 		      uint32_t from)
 {
-	uint32_t position, head = 0, page = 0;
+	const uint32_t *plan = plan_of(pool, slot);
+	uint32_t position;
 
-	for (position = 0; position < pool->frame_chunks; position++) {
-		bool is_head = position % pool->segment_chunks == 0;
-		uint32_t chunk = is_head ? daq_pool__head(pool, slot, head++) :
-					   daq_pool__page(pool, slot, page++);
+	for (position = from; position < pool->frame_chunks; position++)
+		if (!pool->away[plan[position]])
+			post_chunk(pool, fill, plan[position]);
+}
 
-		if (position >= from && !pool->away[chunk])
-			post_chunk(pool, fill, chunk);
-	}
+/* The same for a slot that is at home as a whole, and all of it. */
+static void post_whole_slot(struct daq_pool *pool, struct xsk_ring_prod *fill, uint32_t slot)
+{
+	const uint32_t *plan = plan_of(pool, slot);
+	uint32_t i, index = 0;
+
+	xsk_ring_prod__reserve(fill, pool->frame_chunks, &index);
+	for (i = 0; i < pool->frame_chunks; i++)
+		*xsk_ring_prod__fill_addr(fill, index + i) = (uint64_t)plan[i] * DAQ_CHUNK_SIZE;
+	move_slot(pool, slot, true);
+	pool->away_count += pool->frame_chunks;
+	pool->posted += pool->frame_chunks;
 }
 
 /* Where in the plan the card will be when it has used up what was posted. */
@@ -216,10 +279,15 @@ static void post_parts(struct daq_pool *pool, struct xsk_ring_prod *fill)
 uint32_t daq_pool__post(struct daq_pool *pool, struct xsk_ring_prod *fill, uint32_t segment)
 {
 	uint32_t before = pool->posted;
-	uint32_t slot;
+	uint32_t slot, from;
 
-	while (daq_pool__take(pool, &slot))
-		post_slot(pool, fill, slot, plan_position(pool, segment));
+	while (daq_pool__take(pool, &slot)) {
+		from = plan_position(pool, segment);
+		if (from)
+			post_slot(pool, fill, slot, from);
+		else
+			post_whole_slot(pool, fill, slot);
+	}
 	if (pool->posted < DAQ_MAX_PACKET_CHUNKS)
 		post_parts(pool, fill);
 	if (pool->posted != before)
