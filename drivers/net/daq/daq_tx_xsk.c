@@ -116,6 +116,9 @@ void daq_tx_socket(struct daq_queue *q, u32 most)
 
 	if (!netif_carrier_ok(q->card->netdev))
 		return;
+	/* The ring of a socket that comes later asks for a wake-up from the start. */
+	if (list_empty(&q->pool->xsk_tx_list))
+		return;
 
 	__netif_tx_lock(txq, smp_processor_id());
 	/* Before looking: what comes later brings a wake-up. */

@@ -184,6 +184,21 @@ int daq_bpf(struct net_device *netdev, struct netdev_bpf *bpf)
 	}
 }
 
+/*
+ * A socket that waits in poll() asks for its TX ring to be looked at, be there one or
+ * not. If there is none that is good for one thing only: chunks that it has given back
+ * get to the card sooner, which does not matter while that has most of them.
+ */
+static bool daq_wakeup_is_vain(struct daq_queue *q, u32 flags)
+{
+	struct xsk_buff_pool *pool = READ_ONCE(q->pool);
+	u32 waiting = READ_ONCE(q->rx.posted) - READ_ONCE(q->rx.taken);
+
+	return !(flags & XDP_WAKEUP_RX) && !q->card->polled && pool &&
+	       list_empty(&pool->xsk_tx_list) &&
+	       waiting > min(pool->heads_cnt, q->rx.mask + 1) / 2;
+}
+
 /**
  * daq_xsk_wakeup() - ndo_xsk_wakeup: a socket filled a ring
  * @netdev: interface
@@ -206,6 +221,8 @@ int daq_xsk_wakeup(struct net_device *netdev, u32 queue, u32 flags)
 	if (!READ_ONCE(q->pool))
 		return -ENXIO;
 
+	if (daq_wakeup_is_vain(q, flags))
+		return 0;
 	if (!napi_if_scheduled_mark_missed(&q->napi))
 		daq_queue_kick(q);
 	return 0;
