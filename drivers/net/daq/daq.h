@@ -319,7 +319,6 @@ struct daq_progress {
  * @status_dma: its address for the card
  * @pool: buffers of a zero-copy socket; NULL: pages of @page_pool. Written
  *	  under RTNL with the queue stopped.
- * @with_card: chunks of @pool that the card has, one bit each
  * @page_pool: pages for when there is no socket
  * @rxq: for XDP, when buffers are pages
  * @xsk_rxq: for XDP, when buffers are chunks of @pool
@@ -335,7 +334,6 @@ struct daq_queue {
 	struct daq_queue_status *status;
 	dma_addr_t status_dma;
 	struct xsk_buff_pool *pool;
-	unsigned long *with_card;
 	struct page_pool *page_pool;
 	struct xdp_rxq_info rxq;
 	struct xdp_rxq_info xsk_rxq;

@@ -34,10 +34,14 @@ struct daq_rx_segment {
 	struct daq_rx_stats *stats;
 };
 
-/* What an XDP program is shown: @seg is there while it runs. */
+/*
+ * What an XDP program is shown: @seg is there while it runs. In a chunk of a pool,
+ * where this is in the room for drivers, @with_card tells whether the card has it.
+ */
 struct daq_xdp_buff {
 	struct xdp_buff xdp;
 	const struct daq_rx_segment *seg;
+	bool with_card;
 };
 
 static union daq_rx_buf *daq_rx_buf(struct daq_rx_ring *rx, u32 i)
@@ -84,14 +88,11 @@ static void daq_count_poll(struct daq_queue_stats *stats, u32 packets,
 
 /* Posting buffers */
 
-static struct xdp_buff_xsk *daq_xskb(struct xdp_buff *xdp)
+static struct daq_xdp_buff *daq_buff(struct xdp_buff *xdp)
 {
-	return container_of(xdp, struct xdp_buff_xsk, xdp);
-}
-
-static u32 daq_chunk_index(struct daq_queue *q, struct xdp_buff *xdp)
-{
-	return daq_xskb(xdp) - q->pool->heads;
+	/* There is room for it behind the xdp_buff, which begins with zeroes. */
+	XSK_CHECK_PRIV_TYPE(struct daq_xdp_buff);
+	return container_of(xdp, struct daq_xdp_buff, xdp);
 }
 
 /**
@@ -113,7 +114,7 @@ dma_addr_t daq_chunk_dma(struct daq_queue *q, struct xdp_buff *xdp)
  */
 void daq_hold_chunk(struct daq_queue *q, struct xdp_buff *xdp)
 {
-	__set_bit(daq_chunk_index(q, xdp), q->with_card);
+	daq_buff(xdp)->with_card = true;
 }
 
 /**
@@ -123,7 +124,7 @@ void daq_hold_chunk(struct daq_queue *q, struct xdp_buff *xdp)
  */
 void daq_free_chunk(struct daq_queue *q, struct xdp_buff *xdp)
 {
-	__clear_bit(daq_chunk_index(q, xdp), q->with_card);
+	daq_buff(xdp)->with_card = false;
 	xsk_buff_free(xdp);
 }
 
@@ -144,12 +145,13 @@ static void daq_post_chunk(struct daq_queue *q, struct xdp_buff *xdp)
 	 * User space posted a chunk that the card already has. Twice in one
 	 * packet it would close the kernel's fragment list into a loop.
 	 */
-	if (__test_and_set_bit(daq_chunk_index(q, xdp), q->with_card)) {
+	if (unlikely(daq_buff(xdp)->with_card)) {
 		u64_stats_update_begin(&q->stats.syncp);
 		u64_stats_inc(&q->stats.duplicates);
 		u64_stats_update_end(&q->stats.syncp);
 		return;
 	}
+	daq_hold_chunk(q, xdp);
 	dma_sync_single_for_device(q->card->dev, dma, XDP_PACKET_HEADROOM,
 				   DMA_BIDIRECTIONAL);
 	daq_post(&q->rx, (union daq_rx_buf){ .xdp = xdp }, dma);
@@ -328,11 +330,7 @@ static void daq_rx_catch_up(struct daq_queue *q, const struct daq_rx_segment *se
 	q->rx.distrusted = 0;
 }
 
-/*
- * Make @page fragment @i of a packet, whose fragments so far are @sum bytes. In a
- * chunk the list of them is where a program can write to at any time: XDP helpers
- * go by it, but nothing of it is read here.
- */
+/* Make @page fragment @i of a packet, whose fragments so far are @sum bytes. */
 static void daq_set_frag(struct xdp_buff *head, u32 i, struct page *page,
 			 u32 offset, u32 len, u32 sum)
 {
@@ -372,46 +370,66 @@ static struct page *daq_chunk_page(struct daq_queue *q, const void *data)
 	return pool->umem->pgs[(data - pool->addrs) >> PAGE_SHIFT];
 }
 
-static void daq_take_chunk(struct daq_queue *q, struct xdp_buff *xdp, bool split,
+/* For those whose memory the card does not write to directly. */
+static void daq_sync_chunk(struct daq_queue *q, struct xdp_buff *xdp, bool split,
 			   u32 len)
 {
-	struct xdp_buff_xsk *chunk = container_of(xdp, struct xdp_buff_xsk, xdp);
-
-	__clear_bit(daq_chunk_index(q, xdp), q->with_card);
-	xsk_buff_set_size(xdp, len);
 	xsk_buff_dma_sync_for_cpu(xdp);
-	if (split) {
-		xdp->data = xdp->data_hard_start;
-		xdp->data_meta = xdp->data;
-		xdp->data_end = xdp->data + len;
+	if (split)
 		dma_sync_single_for_cpu(q->card->dev, daq_chunk_dma(q, xdp),
 					min(len, XDP_PACKET_HEADROOM),
 					DMA_BIDIRECTIONAL);
-	}
-	/* xsk_buff_add_frag() of 7.x would read what a program can write to. */
-	list_add_tail(&chunk->list_node, &q->pool->xskb_list);
+}
+
+static void daq_take_chunk(struct xdp_buff *xdp, u32 offset, u32 len)
+{
+	daq_buff(xdp)->with_card = false;
+	xdp->data = xdp->data_hard_start + offset;
+	xdp->data_meta = xdp->data;
+	xdp->data_end = xdp->data + len;
+	xdp->flags = 0;
 }
 
 static struct xdp_buff *daq_take_chunks(struct daq_queue *q,
 					const struct daq_rx_segment *seg)
 {
+	const bool sync = dma_dev_need_sync(q->card->dev);
+	const u32 offset = seg->split ? 0 : XDP_PACKET_HEADROOM;
 	struct daq_rx_ring *rx = &q->rx;
+	const u32 room = seg->split ? rx->buf_len : rx->head_len;
 	struct xdp_buff *head = daq_rx_buf(rx, 0)->xdp;
-	u32 rest = seg->len - seg->head_len;
-	u32 left = rest;
+	u32 left = seg->len - seg->head_len;
+	struct skb_shared_info *sinfo;
 	u32 i;
 
-	__clear_bit(daq_chunk_index(q, head), q->with_card);
-	xsk_buff_set_size(head, seg->head_len);
-	xsk_buff_dma_sync_for_cpu(head);
+	daq_take_chunk(head, XDP_PACKET_HEADROOM, seg->head_len);
+	if (sync)
+		daq_sync_chunk(q, head, false, seg->head_len);
+	if (seg->bufs == 1)
+		return head;
+
+	/*
+	 * The list of fragments is where a program can write to at any time: XDP
+	 * helpers go by it, but nothing of it is read here.
+	 */
+	sinfo = xdp_get_shared_info_from_buff(head);
+	xdp_buff_set_frags_flag(head);
+	sinfo->nr_frags = seg->bufs - 1;
+	sinfo->xdp_frags_size = left;
 	for (i = 1; i < seg->bufs; i++) {
 		struct xdp_buff *xdp = daq_rx_buf(rx, i)->xdp;
-		u32 len = daq_frag_len(rx, seg, left);
+		u32 len = min(left, room);
 
 		left -= len;
-		daq_take_chunk(q, xdp, seg->split, len);
-		daq_set_frag(head, i - 1, daq_chunk_page(q, xdp->data),
-			     offset_in_page(xdp->data), len, rest - left);
+		daq_take_chunk(xdp, offset, len);
+		if (sync)
+			daq_sync_chunk(q, xdp, seg->split, len);
+		skb_frag_fill_page_desc(&sinfo->frags[i - 1],
+					daq_chunk_page(q, xdp->data),
+					offset_in_page(xdp->data), len);
+		/* xsk_buff_add_frag() of 7.x would read what a program can write to. */
+		list_add_tail(&container_of(xdp, struct xdp_buff_xsk, xdp)->list_node,
+			      &q->pool->xskb_list);
 	}
 	return head;
 }
@@ -661,9 +679,6 @@ static enum daq_rx_count daq_rx_segment(struct daq_queue *q,
 {
 	struct daq_xdp_buff *buff, page_buff;
 
-	/* In the pool's buffers there is room for it behind the xdp_buff. */
-	XSK_CHECK_PRIV_TYPE(struct daq_xdp_buff);
-
 	if (unlikely(q->rx.distrusted))
 		daq_rx_catch_up(q, seg);
 	if (seg->bufs > 1 && !daq_takes_frags(q, prog)) {
@@ -673,8 +688,7 @@ static enum daq_rx_count daq_rx_segment(struct daq_queue *q,
 	}
 
 	if (q->pool) {
-		buff = container_of(daq_take_chunks(q, seg),
-				    struct daq_xdp_buff, xdp);
+		buff = daq_buff(daq_take_chunks(q, seg));
 	} else {
 		buff = &page_buff;
 		daq_take_pages(q, seg, &buff->xdp);

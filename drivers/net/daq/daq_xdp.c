@@ -104,16 +104,10 @@ static int daq_enable_pool(struct daq_card *card, struct xsk_buff_pool *pool,
 	err = xsk_pool_dma_map(pool, card->dev, DAQ_XSK_DMA_ATTRS);
 	if (err)
 		return err;
-	q->with_card = kvcalloc(BITS_TO_LONGS(pool->heads_cnt),
-				sizeof(*q->with_card), GFP_KERNEL);
-	if (!q->with_card) {
-		err = -ENOMEM;
-		goto err_unmap;
-	}
 	err = xdp_rxq_info_reg(&q->xsk_rxq, card->netdev, queue,
 			       q->napi.napi_id);
 	if (err)
-		goto err_free_bitmap;
+		goto err_unmap;
 	err = xdp_rxq_info_reg_mem_model(&q->xsk_rxq, MEM_TYPE_XSK_BUFF_POOL,
 					 NULL);
 	if (err)
@@ -129,8 +123,6 @@ static int daq_enable_pool(struct daq_card *card, struct xsk_buff_pool *pool,
 
 err_unreg_rxq:
 	xdp_rxq_info_unreg(&q->xsk_rxq);
-err_free_bitmap:
-	kvfree(q->with_card);
 err_unmap:
 	xsk_pool_dma_unmap(pool, DAQ_XSK_DMA_ATTRS);
 	return err;
@@ -152,7 +144,6 @@ static int daq_disable_pool(struct daq_card *card, u32 queue)
 
 	/* The card and NAPI have let go of the chunks. */
 	xdp_rxq_info_unreg(&q->xsk_rxq);
-	kvfree(q->with_card);
 	xsk_pool_dma_unmap(pool, DAQ_XSK_DMA_ATTRS);
 	return 0;
 }
