@@ -502,7 +502,7 @@ int bare_open(struct bare *bare, unsigned int queue, unsigned int bind_flags, st
 	}
 	for (try = 0; try < 100; try++) {
 		err = xsk_socket__create(&bare->xsk, ifname, queue, bare->umem, &bare->rx,
-					 &bare->tx, &config);
+					 bare_tx_size ? &bare->tx : NULL, &config);
 		if (err != -EBUSY)
 			break;
 		pause_ms(10);

@@ -137,7 +137,7 @@ bool steer_socket(unsigned int channel, int fd);
 /* What a steering counter is, over all CPUs: DAQ_MAX_CHANNELS: of packets that name none. */
 u64 steer_malformed(unsigned int channel);
 
-/* Sizes of the rings of the next socket to be opened. */
+/* Sizes of the rings of the next socket to be opened; TX 0: none. */
 extern unsigned int bare_rx_size;
 extern unsigned int bare_tx_size;
 /* Of its TX metadata; 0: none. */

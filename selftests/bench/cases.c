@@ -128,6 +128,7 @@ static void open_bare(const struct bench_options *wanted, unsigned int mode)
 		ktap_die("no room for frames of %u bytes", options.frame);
 	steer_attach();
 	bare_rx_size = 2 * CHUNKS;
+	bare_tx_size = 0;
 	if (bare_open(&bare, 0, mode | XDP_USE_SG | XDP_USE_NEED_WAKEUP, NULL))
 		ktap_die("cannot open a socket");
 	if (bare_zero_copy(&bare) != (mode == XDP_ZEROCOPY))

@@ -185,6 +185,15 @@ outside() {
 	run outside --case veth-e --segment 61440 --frame 614400 --rate $rate
 }
 
+# Its messages would wake who looks at the link.
+ipv6=/proc/sys/net/ipv6/conf/default/disable_ipv6
+before=$(cat $ipv6 2>/dev/null)
+restore() {
+	[ -z "$before" ] || echo "$before" >$ipv6
+}
+trap restore EXIT
+[ -z "$before" ] || echo 1 >$ipv6
+
 : >"$results"
 rmmod daq_bench 2>/dev/null
 insmod "$module" && modprobe daq || exit
