@@ -678,11 +678,23 @@ static size_t put_header(struct nlmsghdr *nlh)
 	}
 }
 
+/* What an error repeats of the request is the user's own. */
+static size_t repeated(const struct nlmsghdr *nlh, size_t len, size_t got)
+{
+	size_t own = sizeof(*nlh) + sizeof(int);
+
+	if (nlh->nlmsg_type != NLMSG_ERROR)
+		return 0;
+	own += *(int *)(nlh + 1) ? len : sizeof(*nlh);
+	own = (own + 7) / 8 * 8;
+	return own < got ? own : got;
+}
+
 static void talk_netlink(void)
 {
 	u8 buf[8192] = { 0 };
 	struct nlmsghdr *nlh = (void *)buf;
-	size_t len;
+	size_t len, own;
 	int i;
 
 	if (netlink_fd < 0 || one_in(256))
@@ -698,8 +710,9 @@ static void talk_netlink(void)
 
 		if (got <= 0)
 			break;
-		scan(output, got, "a netlink answer");
 		nlh = (void *)output;
+		own = repeated(nlh, len, got);
+		scan(output + own, got - own, "a netlink answer");
 		if (nlh->nlmsg_type == NLMSG_ERROR && *(int *)(nlh + 1)) {
 			errno = -*(int *)(nlh + 1);
 			note(-1);
