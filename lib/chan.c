@@ -186,7 +186,7 @@ static int open_records(struct daq_chan *chan)
 {
 	const struct daq_hdr **headers;	/* a segment has at least a chunk */
 	struct iovec *iov;
-	uint32_t *chunks;
+	uint64_t *chunks;
 	uint32_t i;
 
 	/* one is being collected while the application holds the others */
@@ -207,7 +207,7 @@ static int open_records(struct daq_chan *chan)
 				 chan->record_bytes);
 	iov = chan->record_memory;
 	headers = (const struct daq_hdr **)(iov + (size_t)chan->record_count * chan->max_chunks);
-	chunks = (uint32_t *)(headers + (size_t)chan->record_count * chan->max_chunks);
+	chunks = (uint64_t *)(headers + (size_t)chan->record_count * chan->max_chunks);
 	for (i = 0; i < chan->record_count; i++) {
 		chan->records[i].pieces.iov = iov + (size_t)i * chan->max_chunks;
 		chan->records[i].pieces.max = chan->max_chunks;

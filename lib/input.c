@@ -25,11 +25,19 @@ static void empty_record(struct daq_chan *chan, struct daq_record *record)
 	record->pieces.count = 0;
 }
 
+static void forget_packet(struct daq_chan *chan)
+{
+	chan->packet_count = 0;
+	chan->packet_len = 0;
+	chan->packet_adjoins = true;
+}
+
 void daq_input__open(struct daq_chan *chan)
 {
 	daq_assembly__init(&chan->assembly, &chan->format);
 	chan->assembly.truncated = chan->truncated;
 	chan->pool.planned = chan->zero_copy;
+	forget_packet(chan);
 	chan->current = chan->free_records[--chan->free_record_count];
 }
 
@@ -66,38 +74,46 @@ static void discard_packet(struct daq_chan *chan)
 		daq_pool__home(&chan->pool, chan->packet[i].addr / DAQ_CHUNK_SIZE);
 }
 
-/*
- * Moves the packet's chunks into the frame being collected. Pieces that are adjacent are
- * merged here, and only the others added.
- */
+/* Of all descriptors: adjacent ones are one piece. */
+static int add_pieces(struct daq_chan *chan, struct daq_pieces *pieces)
+{
+	uint32_t i;
+
+	for (i = 1; i < chan->packet_count; i++) {
+		const struct xdp_desc *desc = &chan->packet[i];
+
+		if (desc->len && daq_pieces__add(pieces, chan->memory + desc->addr, desc->len))
+			return -ENOBUFS;
+	}
+	return 0;
+}
+
+/* Moves the packet's chunks into the frame being collected. */
 static int keep_packet(struct daq_chan *chan)
 {
 	struct daq_record *record = current_record(chan);
-	uint32_t *chunk = record->chunks + record->chunk_count;
-	char *base = chan->memory + chan->packet[0].addr + DAQ_HDR_LEN;
-	char *end = base + chan->packet[0].len - DAQ_HDR_LEN;
+	const struct xdp_desc *first = &chan->packet[0];
+	uint64_t *chunk = record->chunks + record->chunk_count;
+	char *header = chan->memory + first->addr;
 	uint32_t i;
 
 	if (record->chunk_count + chan->packet_count > chan->max_chunks)
 		return -ENOBUFS;
-	*chunk++ = chan->packet[0].addr / DAQ_CHUNK_SIZE;
-	for (i = 1; i < chan->packet_count; i++) {
-		const struct xdp_desc *desc = &chan->packet[i];
-		char *data = chan->memory + desc->addr;
-
-		*chunk++ = desc->addr / DAQ_CHUNK_SIZE;
-		if (data != end) {
-			if (end > base && daq_pieces__add(&record->pieces, base, end - base))
-				return -ENOBUFS;
-			base = data;
-		}
-		end = data + desc->len;
-	}
-	if (end > base && daq_pieces__add(&record->pieces, base, end - base))
+	if (first->len > DAQ_HDR_LEN &&
+	    daq_pieces__add(&record->pieces, header + DAQ_HDR_LEN, first->len - DAQ_HDR_LEN))
 		return -ENOBUFS;
+	if (chan->packet_adjoins) {
+		if (chan->packet_len > first->len &&
+		    daq_pieces__add(&record->pieces, chan->memory + chan->packet[1].addr,
+				    chan->packet_len - first->len))
+			return -ENOBUFS;
+	} else if (add_pieces(chan, &record->pieces)) {
+		return -ENOBUFS;
+	}
+	for (i = 0; i < chan->packet_count; i++)
+		chunk[i] = chan->packet[i].addr & -(uint64_t)DAQ_CHUNK_SIZE;
 	record->chunk_count += chan->packet_count;
-	record->headers[record->segment_count++] =
-		(const void *)(chan->memory + chan->packet[0].addr);
+	record->headers[record->segment_count++] = (const void *)header;
 	return 0;
 }
 
@@ -164,20 +180,29 @@ static void deliver(struct daq_chan *chan, struct daq_frame *frame)
 /* Takes some of @count descriptors: how many. @whole: they complete a packet. */
 static uint32_t receive_chunks(struct daq_chan *chan, uint32_t index, uint32_t count, bool *whole)
 {
-	uint32_t i;
+	uint32_t i, have = chan->packet_count, adjoins = chan->packet_adjoins;
+	uint64_t end = chan->packet_end;
+	size_t len = chan->packet_len;
+	bool more = true;
 
-	*whole = false;
-	for (i = 0; i < count && !*whole; i++) {
+	for (i = 0; i < count && more; i++) {
 		const struct xdp_desc *desc = xsk_ring_cons__rx_desc(&chan->rx, index + i);
 
-		if (chan->packet_count < MAX_PACKET)
-			chan->packet[chan->packet_count] = *desc;
+		if (have < MAX_PACKET)
+			chan->packet[have] = *desc;
 		else
 			daq_pool__home(&chan->pool, desc->addr / DAQ_CHUNK_SIZE);
-		chan->packet_count++;
-		chan->packet_len += desc->len;
-		*whole = !(desc->options & XDP_PKT_CONTD);
+		adjoins &= desc->addr == end || have < 2;
+		end = desc->addr + desc->len;
+		len += desc->len;
+		have++;
+		more = desc->options & XDP_PKT_CONTD;
 	}
+	chan->packet_count = have;
+	chan->packet_adjoins = adjoins;
+	chan->packet_end = end;
+	chan->packet_len = len;
+	*whole = !more;
 	return i;
 }
 
@@ -197,12 +222,6 @@ static bool receive_packet(struct daq_chan *chan)
 		daq_pool__arrived(&chan->pool, taken);
 	}
 	return true;
-}
-
-static void forget_packet(struct daq_chan *chan)
-{
-	chan->packet_count = 0;
-	chan->packet_len = 0;
 }
 
 /* The packet says so: who plays what is heard here, say, has a longer format. */

@@ -64,7 +64,7 @@ struct daq_watch {
 /* A frame's memory: given to the application or being collected. */
 struct daq_record {
 	struct daq_pieces pieces;
-	uint32_t *chunks;
+	uint64_t *chunks;		/* addresses of their beginnings */
 	uint32_t chunk_count;
 	const struct daq_hdr **headers;	/* input only: one per segment */
 	uint32_t segment_count;
@@ -128,6 +128,8 @@ struct daq_chan {
 	struct xdp_desc packet[MAX_PACKET];	/* being received */
 	uint32_t packet_count;		/* may be more than fit: then it is no segment */
 	size_t packet_len;		/* bytes of it */
+	uint64_t packet_end;		/* address behind its last descriptor */
+	bool packet_adjoins;		/* that of each from the second on is where the last ended */
 	bool packet_again;		/* it is whole, and to be looked at again */
 	struct daq_losses losses;
 	enum daq_policy policy;

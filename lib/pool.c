@@ -85,13 +85,14 @@ static int pool_init(struct daq_pool *pool, struct layout layout, size_t buffer_
 
 static void make_plan(struct daq_pool *pool, uint32_t slot)
 {
-	uint32_t *plan = pool->plan + (size_t)slot * pool->frame_chunks;
-	uint32_t position, head = 0, page = 0;
+	uint64_t *plan = pool->plan + (size_t)slot * pool->frame_chunks;
+	uint32_t position, chunk, head = 0, page = 0;
 
-	for (position = 0; position < pool->frame_chunks; position++)
-		plan[position] = position % pool->segment_chunks == 0 ?
-				 daq_pool__head(pool, slot, head++) :
-				 daq_pool__page(pool, slot, page++);
+	for (position = 0; position < pool->frame_chunks; position++) {
+		chunk = position % pool->segment_chunks == 0 ?
+			daq_pool__head(pool, slot, head++) : daq_pool__page(pool, slot, page++);
+		plan[position] = (uint64_t)chunk * DAQ_CHUNK_SIZE;
+	}
 }
 
 int daq_pool__init_input(struct daq_pool *pool, const struct daq_format *format,
@@ -168,7 +169,7 @@ void daq_pool__home(struct daq_pool *pool, uint32_t chunk)
 		daq_pool__put(pool, slot);
 }
 
-static const uint32_t *plan_of(const struct daq_pool *pool, uint32_t slot)
+static const uint64_t *plan_of(const struct daq_pool *pool, uint32_t slot)
 {
 	return pool->plan + (size_t)slot * pool->frame_chunks;
 }
@@ -182,13 +183,13 @@ static void move_slot(struct daq_pool *pool, uint32_t slot, bool away)
 }
 
 /* Nearly every frame is a whole slot as it was posted. */
-void daq_pool__home_all(struct daq_pool *pool, const uint32_t *chunks, uint32_t count)
+void daq_pool__home_all(struct daq_pool *pool, const uint64_t *addrs, uint32_t count)
 {
 	uint32_t i, slot;
 
 	if (count == pool->frame_chunks) {
-		slot = slot_of(pool, chunks[0]);
-		if (!memcmp(chunks, plan_of(pool, slot), count * sizeof(*chunks))) {
+		slot = slot_of(pool, addrs[0] / DAQ_CHUNK_SIZE);
+		if (!memcmp(addrs, plan_of(pool, slot), count * sizeof(*addrs))) {
 			move_slot(pool, slot, false);
 			pool->away_count -= count;
 			daq_pool__put(pool, slot);
@@ -196,7 +197,7 @@ void daq_pool__home_all(struct daq_pool *pool, const uint32_t *chunks, uint32_t 
 		}
 	}
 	for (i = 0; i < count; i++)
-		daq_pool__home(pool, chunks[i]);
+		daq_pool__home(pool, addrs[i] / DAQ_CHUNK_SIZE);
 }
 
 void daq_pool__arrived(struct daq_pool *pool, uint32_t count)
@@ -219,23 +220,30 @@ static void post_chunk(struct daq_pool *pool, struct xsk_ring_prod *fill, uint32
 static void post_slot(struct daq_pool *pool, struct xsk_ring_prod *fill, uint32_t slot,
 		      uint32_t from)
 {
-	const uint32_t *plan = plan_of(pool, slot);
-	uint32_t position;
+	const uint64_t *plan = plan_of(pool, slot);
+	uint32_t position, chunk;
 
-	for (position = from; position < pool->frame_chunks; position++)
-		if (!pool->away[plan[position]])
-			post_chunk(pool, fill, plan[position]);
+	for (position = from; position < pool->frame_chunks; position++) {
+		chunk = plan[position] / DAQ_CHUNK_SIZE;
+		if (!pool->away[chunk])
+			post_chunk(pool, fill, chunk);
+	}
 }
 
 /* The same for a slot that is at home as a whole, and all of it. */
 static void post_whole_slot(struct daq_pool *pool, struct xsk_ring_prod *fill, uint32_t slot)
 {
-	const uint32_t *plan = plan_of(pool, slot);
-	uint32_t i, index = 0;
+	const uint64_t *plan = plan_of(pool, slot);
+	uint32_t index = 0, first;
 
 	xsk_ring_prod__reserve(fill, pool->frame_chunks, &index);
-	for (i = 0; i < pool->frame_chunks; i++)
-		*xsk_ring_prod__fill_addr(fill, index + i) = (uint64_t)plan[i] * DAQ_CHUNK_SIZE;
+	/* up to the end of the ring, and the rest from its beginning */
+	first = fill->size - (index & fill->mask);
+	if (first > pool->frame_chunks)
+		first = pool->frame_chunks;
+	memcpy(xsk_ring_prod__fill_addr(fill, index), plan, first * sizeof(*plan));
+	memcpy(xsk_ring_prod__fill_addr(fill, index + first), plan + first,
+	       (pool->frame_chunks - first) * sizeof(*plan));
 	move_slot(pool, slot, true);
 	pool->away_count += pool->frame_chunks;
 	pool->posted += pool->frame_chunks;

@@ -35,7 +35,7 @@ struct daq_pool {
 	uint32_t chunks;
 	bool planned;			/* the card splits headers off: the plan makes sense */
 
-	uint32_t *plan;			/* input: per slot, its chunks in the order of posting */
+	uint64_t *plan;			/* input: per slot, its chunks' addresses as they are posted */
 	bool *away;			/* per chunk: with the card or in a frame */
 	uint32_t away_count;
 	uint32_t *slot_away;		/* per slot: its chunks that are away */
@@ -70,8 +70,8 @@ void daq_pool__arrived(struct daq_pool *pool, uint32_t count);
 /* @chunk is at home again; so is its slot when nothing else of it is away. */
 void daq_pool__home(struct daq_pool *pool, uint32_t chunk);
 
-/* The same for all chunks of a frame, in the order that they came. */
-void daq_pool__home_all(struct daq_pool *pool, const uint32_t *chunks, uint32_t count);
+/* The same for all chunks of a frame, by their addresses, in the order that they came. */
+void daq_pool__home_all(struct daq_pool *pool, const uint64_t *addrs, uint32_t count);
 
 /* Takes a whole slot, for output; false: none is complete. */
 bool daq_pool__take(struct daq_pool *pool, uint32_t *slot);

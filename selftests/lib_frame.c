@@ -630,7 +630,7 @@ static void card_init(struct card *card, const struct daq_format *format, uint32
 	for (i = 0; i < chan->record_count; i++) {
 		chan->records[i].pieces.iov = array(chan->max_chunks, sizeof(struct iovec));
 		chan->records[i].pieces.max = chan->max_chunks;
-		chan->records[i].chunks = array(chan->max_chunks, sizeof(uint32_t));
+		chan->records[i].chunks = array(chan->max_chunks, sizeof(uint64_t));
 		chan->records[i].headers = array(chan->max_chunks, sizeof(struct daq_hdr *));
 		chan->free_records[chan->free_record_count++] = i;
 	}
