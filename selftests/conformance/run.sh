@@ -27,7 +27,7 @@ scripts_7_3=(queues stats ping xdp ring_reconfig napi_id napi_threaded netpoll_b
 	hw/irq hw/nic_timestamp hw/xdp_metadata hw/xsk_reconfig)
 
 # What the 6.12 suite does wrong, see "expected".
-mended=INV,TOO_MANY_FRAGS
+mended=9K_PACKETS,INV,TOO_MANY_FRAGS
 
 # xsk_jobs VERSION: every mode, each plain and busy polling, in both wirings.
 xsk_jobs() {
