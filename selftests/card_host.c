@@ -305,6 +305,29 @@ u32 tx_reported(u32 q)
 	return le32_to_cpu(status.tx);
 }
 
+void start_stats(u32 ch)
+{
+	memset(memory_at(STATS(ch), sizeof(struct daq_chan_stats)), 0,
+	       sizeof(struct daq_chan_stats));
+	write64(DAQ_REG_CHAN(ch) + DAQ_CHAN_STATS, STATS(ch));
+}
+
+u32 stats_index(u32 ch)
+{
+	__le32 index;
+
+	host_read(NULL, STATS(ch) + offsetof(struct daq_chan_stats, index), &index, sizeof(index));
+	return le32_to_cpu(index);
+}
+
+struct daq_chan_report stats_of(u32 ch)
+{
+	struct daq_chan_stats stats;
+
+	host_read(NULL, STATS(ch), &stats, sizeof(stats));
+	return stats.report[le32_to_cpu(stats.index) % 2];
+}
+
 struct daq_rx_cmpl completion(u32 q, u32 n)
 {
 	struct daq_rx_cmpl cmpl;

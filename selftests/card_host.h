@@ -26,6 +26,7 @@
 #define RX_DESC(q)	(BASE + 0x10000 + 0x10000 * (q))
 #define RX_CMPL(q)	(RX_DESC(q) + 0x2000)
 #define TX_DESC(q)	(RX_DESC(q) + 0x8000)
+#define STATS(ch)	(BASE + 0x4000 + 512 * (ch))
 #define BUFS(q)		(BASE + 0x100000 + (u64)RING * BUF * (q))
 #define TX_DATA		BUFS(QUEUES)
 #define MEMORY		(TX_DATA + 0x100000 - BASE)
@@ -86,6 +87,10 @@ void run(u64 ns);
 void run_segments(u32 ch, u64 count);
 u32 reported(u32 q);
 u32 tx_reported(u32 q);
+/* A channel's counters are to be reported; what was, and how many times. */
+void start_stats(u32 ch);
+struct daq_chan_report stats_of(u32 ch);
+u32 stats_index(u32 ch);
 struct daq_rx_cmpl completion(u32 q, u32 n);
 const u8 *head_of(u32 q, u32 n);
 struct daq_hdr header(u32 q, u32 n);

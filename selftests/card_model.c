@@ -945,6 +945,85 @@ static void test_signals(void)
 		word_at(2, 0) != word_at(3, 0), "signals: bars repeat in each line and move with the frame");
 }
 
+static bool is_count(const struct daq_card_count *count, u64 segments, u64 frames, u64 bytes)
+{
+	if (le64_to_cpu(count->segments) == segments && le64_to_cpu(count->frames) == frames &&
+	    le64_to_cpu(count->bytes) == bytes)
+		return true;
+	printf("# %llu segments, %llu frames, %llu bytes\n",
+	       (unsigned long long)le64_to_cpu(count->segments),
+	       (unsigned long long)le64_to_cpu(count->frames),
+	       (unsigned long long)le64_to_cpu(count->bytes));
+	return false;
+}
+
+/* What the card counts, without a register being read: frames of 1024, 1024 and 1000 bytes. */
+static void test_stats(void)
+{
+	struct daq_chan_report report;
+	u32 index;
+
+	power_on(2);
+	start_stats(0);
+	post(0, 4);
+	start_chan(0, DAQ_SOURCE_COUNTER, 2, 1024, 3048, 1000000);
+	run(1525 * 1000);
+	report = stats_of(0);
+	ktap_eq(reported(0), 3, "stats: a frame is reported");
+	ktap_ok(is_count(&report.produced, 3, 1, 3048 + 3 * 64),
+		"stats: its segments, its end and its bytes were before");
+	ktap_ok(is_count(&report.no_buffer, 0, 0, 0), "stats: nothing is lost");
+	ktap_eq(le32_to_cpu(report.fifo_size), 0, "stats: no FIFO");
+	run(2 * 1524 * 1000);
+	report = stats_of(0);
+	ktap_eq(reported(0), 4, "stats: there are four buffers");
+	ktap_ok(is_count(&report.produced, 5, 1, 5 * 1024 + 5 * 64 - 24),
+		"stats: with the report for want of more, what was produced until then");
+	ktap_ok(is_count(&report.no_buffer, 1, 0, 1024 + 64), "stats: and the first one lost");
+	index = stats_index(0);
+	run(DAQ_STATS_PERIOD);
+	report = stats_of(0);
+	ktap_eq(stats_index(0), index + 1, "stats: then once in 100 ms");
+	ktap_ok(le64_to_cpu(report.produced.segments) == counter(0, DAQ_CHAN_PRODUCED) ||
+		le64_to_cpu(report.produced.segments) > 180, "stats: with what was lost until then");
+	set_chan(0, DAQ_CHAN_CTRL, 0);
+	report = stats_of(0);
+	ktap_ok(le64_to_cpu(report.produced.segments) == counter(0, DAQ_CHAN_PRODUCED) &&
+		le64_to_cpu(report.produced.bytes) == counter(0, DAQ_CHAN_PRODUCED_BYTES) &&
+		le64_to_cpu(report.no_buffer.segments) == counter(0, DAQ_CHAN_NO_BUFFER),
+		"stats: when the channel is off they are final");
+	ktap_ok(le64_to_cpu(report.produced.frames) == le64_to_cpu(report.no_buffer.frames) + 1,
+		"stats: frames, too");
+	index = stats_index(0);
+	run(3 * DAQ_STATS_PERIOD);
+	ktap_eq(stats_index(0), index, "stats: nothing more comes");
+	start_chan(0, DAQ_SOURCE_NONE, 2, 1024, 1024, 1000000);
+	run(3 * DAQ_STATS_PERIOD);
+	ktap_eq(stats_index(0), index + 1, "stats: nor from a channel that does nothing, but once");
+
+	set_queue(0, DAQ_QUEUE_RX_BUF, 16);
+	post(0, RING - 8);
+	start_chan(0, DAQ_SOURCE_COUNTER, 2, 4096, 4096, 1000000);
+	run_segments(0, 2);
+	run(DAQ_STATS_PERIOD);
+	set_chan(0, DAQ_CHAN_CTRL, 0);
+	report = stats_of(0);
+	ktap_ok(is_count(&report.too_long, counter(0, DAQ_CHAN_TOO_LONG),
+			 counter(0, DAQ_CHAN_TOO_LONG),
+			 counter(0, DAQ_CHAN_TOO_LONG) * (4096 + 64)) &&
+		counter(0, DAQ_CHAN_TOO_LONG) > 0, "stats: of segments that are too long");
+	ktap_eq(host.outside, 0, "stats: no access outside the host's memory");
+
+	power_on(2);
+	write64(DAQ_REG_CHAN(1) + DAQ_CHAN_STATS, 0x1000);
+	post(1, 8);
+	start_chan(1, DAQ_SOURCE_COUNTER, 2, 1024, 1024, 1000000);
+	run_segments(1, 2);
+	ktap_eq(reported(1), 2, "stats: an address that is refused stops nothing else");
+	ktap_ok(daq_model_read(&model, DAQ_REG_EVENTS) == DAQ_EVENT_DMA_ERROR &&
+		read64(DAQ_REG_CHAN(1) + DAQ_CHAN_STATS) == 0, "stats: it is told and forgotten");
+}
+
 /* ---- A random life ---- */
 
 static u64 random_state;
@@ -1111,6 +1190,7 @@ int main(int argc, char **argv)
 	test_registers();
 	test_limits();
 	test_tamper();
+	test_stats();
 	test_clock();
 	test_clock_pace();
 	test_clock_output();

@@ -45,6 +45,39 @@ static void test_caps(void)
 	ktap_eq(daq_model_read(&model, DAQ_REG_CAPS), 0, "caps: nothing");
 }
 
+/* What overruns the FIFO is told by a kick: no other DMA moves. */
+static void test_kicked_stats(void)
+{
+	struct daq_chan_report report;
+	u32 segments;
+
+	power_on_with(2, KICKED);
+	start_stats(0);
+	post(0, 64);
+	start_counter(0, 4);
+	kick(1);
+	run(3 * PERIOD + PERIOD / 2);
+	kick(1);
+	run(DAQ_STATS_PERIOD + 10 * NSEC_PER_MSEC);
+	ktap_eq(ready() & 1, 1, "stats, kicked: they are something to be kicked for");
+	kick(1);
+	report = stats_of(0);
+	ktap_eq(le32_to_cpu(report.fifo_size), 8, "stats, kicked: how large the FIFO is");
+	ktap_eq(le32_to_cpu(report.fifo_level), 7, "stats, kicked: it was full, and one has moved");
+	segments = le64_to_cpu(report.fifo_overrun.segments);
+	ktap_ok(segments > 100 && le64_to_cpu(report.fifo_overrun.bytes) ==
+		segments * (SEGMENT + 64), "stats, kicked: what overran: %u segments", segments);
+	ktap_ok(le64_to_cpu(report.fifo_overrun.frames) >= segments / 4 - 2 &&
+		le64_to_cpu(report.fifo_overrun.frames) <= segments / 4 + 2,
+		"stats, kicked: and ends of frames");
+	set_chan(0, DAQ_CHAN_CTRL, 0);
+	report = stats_of(0);
+	ktap_ok(le64_to_cpu(report.produced.segments) == counter(0, DAQ_CHAN_PRODUCED) &&
+		le64_to_cpu(report.produced.bytes) == counter(0, DAQ_CHAN_PRODUCED_BYTES) &&
+		le64_to_cpu(report.fifo_overrun.segments) == counter(0, DAQ_CHAN_FIFO_OVERRUN) &&
+		!report.fifo_level, "stats, kicked: when it is off they are final");
+}
+
 static void test_polled(void)
 {
 	power_on_with(3, POLLED);
@@ -587,6 +620,7 @@ int main(void)
 {
 	ktap_begin();
 	test_caps();
+	test_kicked_stats();
 	test_polled();
 	test_kicked();
 	test_fifo_overrun();

@@ -65,6 +65,7 @@
  */
 #define DAQ_CHAN_OUTPUT_LOW	0x030
 #define DAQ_CHAN_RUN		0x034	/* for headers: the low 16 bits */
+#define DAQ_CHAN_STATS		0x038	/* 64 bits, struct daq_chan_stats; 0: none */
 /* 64-bit counters, read only, never reset */
 #define DAQ_CHAN_PRODUCED	0x040	/* segments */
 #define DAQ_CHAN_PRODUCED_BYTES	0x048	/* headers included */
@@ -152,6 +153,61 @@ struct daq_queue_status {
 };
 
 static_assert(sizeof(struct daq_queue_status) == 8);
+
+/* Segments, those that ended a frame, bytes with headers. */
+struct daq_card_count {
+	__le64 segments;
+	__le64 frames;
+	__le64 bytes;
+};
+
+/**
+ * struct daq_chan_report - what a card has counted of a channel since its reset
+ * @produced: what the input made
+ * @no_buffer: of that, dropped: ring empty or off
+ * @too_long: dropped: > DAQ_SEG_BUFS
+ * @fifo_overrun: dropped: not kicked in time
+ * @played: packets that left the output
+ * @played_bytes: their bytes
+ * @tx_bad: packets refused for bad descriptors
+ * @underruns: times the output had nothing to play
+ * @underrun_sample: first one that lacked, last time
+ * @fifo_level: segments that wait to be kicked
+ * @fifo_size: room for them
+ * @reserved: 0
+ */
+struct daq_chan_report {
+	struct daq_card_count produced;
+	struct daq_card_count no_buffer;
+	struct daq_card_count too_long;
+	struct daq_card_count fifo_overrun;
+	__le64 played;
+	__le64 played_bytes;
+	__le64 tx_bad;
+	__le64 underruns;
+	__le64 underrun_sample;
+	__le32 fifo_level;
+	__le32 fifo_size;
+	__le64 reserved[2];
+};
+
+static_assert(sizeof(struct daq_chan_report) == 160);
+
+/**
+ * struct daq_chan_stats - where the card reports what it counts, in host memory
+ * @index: reports written: the latest one is @report[@index % 2]
+ * @reserved: 0
+ * @report: the latest report and the one before, which becomes the next one
+ */
+struct daq_chan_stats {
+	__le32 index;
+	__le32 reserved[15];
+	struct daq_chan_report report[2];
+};
+
+static_assert(sizeof(struct daq_chan_stats) == 384);
+/* After a change there is a report within that time, ns. */
+#define DAQ_STATS_PERIOD	100000000ULL
 
 struct daq_rx_desc {
 	__le64 addr;

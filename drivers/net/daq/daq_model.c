@@ -166,12 +166,111 @@ static bool daq_dma_publish(struct daq_model *m, struct daq_model_queue *q,
 	return false;
 }
 
+/* Reports of what is counted */
+
+static struct daq_card_count daq_count_le(u64 segments, u64 frames, u64 bytes)
+{
+	return (struct daq_card_count){
+		.segments = cpu_to_le64(segments),
+		.frames = cpu_to_le64(frames),
+		.bytes = cpu_to_le64(bytes),
+	};
+}
+
+static struct daq_chan_report daq_chan_report(const struct daq_model *m,
+					      const struct daq_model_chan *ch)
+{
+	const struct daq_model_counts *c = &ch->counts;
+
+	return (struct daq_chan_report){
+		.produced = daq_count_le(ch->produced, c->produced_frames,
+					 ch->produced_bytes),
+		.no_buffer = daq_count_le(ch->no_buffer, c->no_buffer_frames,
+					  c->no_buffer_bytes),
+		.too_long = daq_count_le(ch->too_long, c->too_long_frames,
+					 c->too_long_bytes),
+		.fifo_overrun = daq_count_le(ch->fifo_overrun,
+					     c->overrun_frames,
+					     c->overrun_bytes),
+		.played = cpu_to_le64(ch->played),
+		.played_bytes = cpu_to_le64(ch->played_bytes),
+		.tx_bad = cpu_to_le64(ch->tx_bad),
+		.underruns = cpu_to_le64(ch->underruns),
+		.underrun_sample = cpu_to_le64(ch->underrun_sample),
+		.fifo_level = cpu_to_le32(ch->fifo.head - ch->fifo.tail),
+		.fifo_size = cpu_to_le32(m->caps & DAQ_CAP_AUTO ? 0 : m->fifo),
+	};
+}
+
+static bool daq_write_stats(struct daq_model *m, struct daq_model_chan *ch)
+{
+	struct daq_chan_report report = daq_chan_report(m, ch);
+	u32 index = ch->stats_index + 1;
+	u64 at = ch->stats + offsetof(struct daq_chan_stats, report) +
+		 sizeof(report) * (index % 2);
+
+	/* The host may read this report until the one before is complete. */
+	smp_mb();
+	return m->host->write(m->ctx, at, &report, sizeof(report)) &&
+	       m->host->publish(m->ctx, ch->stats +
+				offsetof(struct daq_chan_stats, index),
+				cpu_to_le32(index));
+}
+
+/* An address that the bus refuses is not used again. */
+static void daq_tell_stats(struct daq_model *m, struct daq_model_chan *ch,
+			   u64 now)
+{
+	if (!ch->counted || !ch->stats)
+		return;
+	ch->counted = false;
+	ch->stats_told = now;
+	if (daq_write_stats(m, ch)) {
+		ch->stats_index++;
+		return;
+	}
+	ch->stats = 0;
+	m->events |= DAQ_EVENT_DMA_ERROR;
+	daq_raise_events(m);
+}
+
+/* Return: when the counters of a channel are to be told, ns. */
+static u64 daq_stats_due(const struct daq_model_chan *ch)
+{
+	if (!ch->counted || !ch->stats || !daq_chan_on(ch))
+		return U64_MAX;
+	return ch->stats_told + DAQ_STATS_PERIOD;
+}
+
+static void daq_step_stats(struct daq_model *m, struct daq_model_chan *ch,
+			   u64 now)
+{
+	if (daq_stats_due(ch) <= now)
+		daq_tell_stats(m, ch, now);
+}
+
+/* What is reported next has been counted by then. */
+static void daq_tell_queue_stats(struct daq_model *m,
+				 const struct daq_model_queue *q)
+{
+	u32 i;
+
+	for (i = 0; i < m->channels; i++) {
+		struct daq_model_chan *ch = &m->chan[i];
+
+		if (ch->counted && daq_chan_on(ch) && ch->queue == q - m->queue)
+			daq_tell_stats(m, ch, daq_now(m));
+	}
+}
+
 /* Reports */
 
 static void daq_report_rx(struct daq_model *m, struct daq_model_queue *q)
 {
 	if (q->rx_reported == q->rx_done || !daq_queue_on(q, DAQ_QUEUE_CTRL_RX))
 		return;
+
+	daq_tell_queue_stats(m, q);
 
 	if (!daq_dma_publish(m, q, offsetof(struct daq_queue_status, rx),
 			     q->rx_done))
@@ -262,6 +361,12 @@ struct daq_transfer {
 static u32 daq_transfer_bytes(const struct daq_transfer *t)
 {
 	return (t->hdr ? DAQ_HDR_LEN : 0) + t->len;
+}
+
+/* Whether a frame is over with it; a packet of its own is one. */
+static bool daq_transfer_ends(const struct daq_transfer *t)
+{
+	return !t->hdr || (t->hdr->flags & DAQ_HDR_F_EOF);
 }
 
 static void daq_plan(const struct daq_model_queue *q, struct daq_transfer *t)
@@ -361,9 +466,36 @@ static bool daq_transfer(struct daq_model *m, struct daq_model_chan *ch,
 		flags |= DAQ_RX_F_SEGMENT;
 	if (t->split)
 		flags |= DAQ_RX_F_SPLIT;
-	if (!t->hdr || (t->hdr->flags & DAQ_HDR_F_EOF))
+	if (daq_transfer_ends(t))
 		flags |= DAQ_RX_F_EOF;
 	return daq_complete(m, ch, q, t, flags);
+}
+
+static void daq_count_produced(struct daq_model_chan *ch,
+			       const struct daq_transfer *t)
+{
+	ch->produced++;
+	ch->produced_bytes += daq_transfer_bytes(t);
+	ch->counts.produced_frames += daq_transfer_ends(t);
+	ch->counted = true;
+}
+
+static void daq_count_no_buffer(struct daq_model_chan *ch,
+				const struct daq_transfer *t)
+{
+	ch->no_buffer++;
+	ch->counts.no_buffer_bytes += daq_transfer_bytes(t);
+	ch->counts.no_buffer_frames += daq_transfer_ends(t);
+	/* It may just have been told that it was produced. */
+	ch->counted = true;
+}
+
+static void daq_count_too_long(struct daq_model_chan *ch,
+			       const struct daq_transfer *t)
+{
+	ch->too_long++;
+	ch->counts.too_long_bytes += daq_transfer_bytes(t);
+	ch->counts.too_long_frames += daq_transfer_ends(t);
 }
 
 /**
@@ -382,26 +514,24 @@ static bool daq_input(struct daq_model *m, struct daq_model_chan *ch,
 	struct daq_transfer t = { .hdr = hdr, .feed = feed, .len = len };
 	struct daq_model_queue *q = &m->queue[ch->queue];
 
-	ch->produced++;
-	ch->produced_bytes += daq_transfer_bytes(&t);
-
+	daq_count_produced(ch, &t);
 	if (!daq_queue_on(q, DAQ_QUEUE_CTRL_RX)) {
-		ch->no_buffer++;
+		daq_count_no_buffer(ch, &t);
 		return false;
 	}
 	daq_plan(q, &t);
 	if (t.bufs > DAQ_SEG_BUFS) {
-		ch->too_long++;
+		daq_count_too_long(ch, &t);
 		return false;
 	}
 	/* Descriptors after the doorbell. */
 	if (smp_load_acquire(&q->rx_prod) - q->rx_cons < t.bufs) {
-		ch->no_buffer++;
+		daq_count_no_buffer(ch, &t);
 		daq_report_rx(m, q);
 		return false;
 	}
 	if (!daq_transfer(m, ch, q, &t)) {
-		ch->no_buffer++;
+		daq_count_no_buffer(ch, &t);
 		return false;
 	}
 	return true;
@@ -823,6 +953,7 @@ static void daq_fifo_put(struct daq_model_chan *ch,
 	struct daq_model_fifo *fifo = &ch->fifo;
 	struct daq_model_segment *last;
 
+	ch->counted = true;
 	last = &fifo->segment[fifo->head++ % DAQ_MODEL_FIFO];
 	*last = *seg;
 	if (fifo->overrun)
@@ -830,19 +961,26 @@ static void daq_fifo_put(struct daq_model_chan *ch,
 	fifo->overrun = false;
 }
 
-/* So many segments of @len bytes found the FIFO full. */
-static void daq_count_overruns(struct daq_model_chan *ch, u64 count, u64 len)
+/* So many segments of @len bytes, with @frames ends, found the FIFO full. */
+static void daq_count_overruns(struct daq_model_chan *ch, u64 count, u64 frames,
+			       u64 len)
 {
+	u64 bytes = count * DAQ_HDR_LEN + len;
+
 	ch->produced += count;
-	ch->produced_bytes += count * DAQ_HDR_LEN + len;
+	ch->produced_bytes += bytes;
+	ch->counts.produced_frames += frames;
 	ch->fifo_overrun += count;
+	ch->counts.overrun_frames += frames;
+	ch->counts.overrun_bytes += bytes;
 	ch->fifo.overrun = true;
+	ch->counted = true;
 }
 
 static void daq_lose_segment(struct daq_model_chan *ch,
 			     const struct daq_model_segment *seg)
 {
-	daq_count_overruns(ch, 1, seg->len);
+	daq_count_overruns(ch, 1, !!(seg->flags & DAQ_HDR_F_EOF), seg->len);
 	ch->fifo.ended = seg->flags & DAQ_HDR_F_LAST;
 }
 
@@ -877,13 +1015,13 @@ static bool daq_skip(struct daq_model_chan *ch, u64 now)
 	if (!ch->next.offset && bytes >= ch->frame_bytes) {
 		count = div_u64(bytes, ch->frame_bytes);
 		bytes = count * ch->frame_bytes;
-		daq_count_overruns(ch, count * per_frame, bytes);
+		daq_count_overruns(ch, count * per_frame, count, bytes);
 		ch->next.frame += count;
 	} else {
 		count = min_t(u64, div_u64(bytes, ch->segment_bytes),
 			      per_frame - 1 - ch->next.segment);
 		bytes = count * ch->segment_bytes;
-		daq_count_overruns(ch, count, bytes);
+		daq_count_overruns(ch, count, 0, bytes);
 		ch->next.segment += count;
 		ch->next.offset += bytes;
 	}
@@ -1198,6 +1336,7 @@ static void daq_play(struct daq_model *m, struct daq_model_chan *out,
 	/* Before anybody can have it. */
 	out->played++;
 	out->played_bytes += len;
+	out->counted = true;
 	for (i = 0; i < m->channels; i++) {
 		struct daq_model_chan *ch = &m->chan[i];
 
@@ -1273,6 +1412,7 @@ static u64 daq_output_dry(struct daq_model *m, struct daq_model_chan *ch,
 		return q->tx_due;
 	if (ch->out_more) {
 		ch->underruns++;
+		ch->counted = true;
 		ch->underrun_sample = ch->out_sample;
 		ch->out_more = false;
 	}
@@ -1354,6 +1494,7 @@ static u64 daq_step_output(struct daq_model *m, struct daq_model_chan *ch,
 
 	if (!good) {
 		ch->tx_bad++;
+		ch->counted = true;
 	} else {
 		daq_play(m, ch, &out.feed, out.len, now);
 		if (m->host->outside && daq_queue_on(q, DAQ_QUEUE_CTRL_TX))
@@ -1405,6 +1546,8 @@ static u64 daq_step_auto(struct daq_model *m, u64 now)
 		next = min(next, daq_notice_due(m, ch));
 		daq_step_moderation(m, q, now);
 		next = min(next, daq_report_due(q));
+		daq_step_stats(m, ch, now);
+		next = min(next, daq_stats_due(ch));
 	}
 	return next;
 }
@@ -1457,6 +1600,7 @@ static u64 daq_ready_at(const struct daq_model *m,
 
 	next = min(daq_output_ready_at(ch, q), daq_notice_due(m, ch));
 	next = min(next, daq_report_due(q));
+	next = min(next, daq_stats_due(ch));
 	if (daq_has_fifo(ch)) {
 		if (!daq_fifo_empty(&ch->fifo))
 			return 0;
@@ -1474,6 +1618,7 @@ static void daq_transact(struct daq_model *m, struct daq_model_chan *ch, u64 now
 	daq_step_cable(m, ch, now);
 	daq_step_notice(m, ch, now);
 	daq_step_moderation(m, &m->queue[ch - m->chan], now);
+	daq_step_stats(m, ch, now);
 }
 
 static u64 daq_step_kicked(struct daq_model *m, u64 now)
@@ -1548,6 +1693,7 @@ static const struct daq_reg daq_chan_regs[] = {
 	DAQ_RW(DAQ_CHAN_MAC, 8, daq_model_chan, mac),
 	DAQ_RW(DAQ_CHAN_OUTPUT_LOW, 4, daq_model_chan, output_low),
 	DAQ_RW(DAQ_CHAN_RUN, 4, daq_model_chan, run),
+	DAQ_RW(DAQ_CHAN_STATS, 8, daq_model_chan, stats),
 	DAQ_RO(DAQ_CHAN_PRODUCED, 8, daq_model_chan, produced),
 	DAQ_RO(DAQ_CHAN_PRODUCED_BYTES, 8, daq_model_chan, produced_bytes),
 	DAQ_RO(DAQ_CHAN_NO_BUFFER, 8, daq_model_chan, no_buffer),
@@ -1715,6 +1861,8 @@ static void daq_write_chan_ctrl(struct daq_model *m, struct daq_model_chan *ch,
 		ch->out_more = false;
 		ch->heard.known = false;
 		ch->said.known = false;
+		ch->stats_told = ch->start;
+		ch->counted = true;
 	}
 	if (~val & ch->ctrl & DAQ_CHAN_CTRL_ENABLE) {
 		if (!(m->caps & DAQ_CAP_AUTO) && daq_has_fifo(ch))
@@ -1724,6 +1872,9 @@ static void daq_write_chan_ctrl(struct daq_model *m, struct daq_model_chan *ch,
 			ch->next.frame++;
 		ch->next.segment = 0;
 		ch->next.offset = 0;
+		/* What it has counted now stays so. */
+		ch->counted = true;
+		daq_tell_stats(m, ch, daq_now(m));
 	}
 	/* A packet may be waiting. */
 	ch->out_due = 0;

@@ -163,6 +163,14 @@ struct daq_model_fifo {
 	bool ended;	/* and the last segment of all was among them */
 };
 
+/* What no register has of the counters: see struct daq_chan_report. */
+struct daq_model_counts {
+	u64 produced_frames;
+	u64 no_buffer_frames, no_buffer_bytes;
+	u64 too_long_frames, too_long_bytes;
+	u64 overrun_frames, overrun_bytes;
+};
+
 /* One channel: an input and an output. */
 struct daq_model_chan {
 	/* registers, see daq_hw.h */
@@ -175,6 +183,7 @@ struct daq_model_chan {
 	u64 dropped;	/* before a reset that the numbers go on over */
 	u64 played, played_bytes, tx_bad;
 	u64 underruns, underrun_sample;
+	u64 stats;
 	u32 user;
 	u64 user_writes, user_refused;
 
@@ -194,6 +203,11 @@ struct daq_model_chan {
 	u64 out_sample;	/* samples played */
 	bool out_more;	/* what was played is to be continued */
 	struct daq_model_trail said;	/* that was played */
+
+	struct daq_model_counts counts;
+	u32 stats_index;	/* reports of counters written */
+	bool counted;		/* something since the last one */
+	u64 stats_told;		/* when that was, ns */
 
 	/* of a card that is kicked */
 	struct daq_model_fifo fifo;
