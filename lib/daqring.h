@@ -436,6 +436,59 @@ struct daq_chan_stats {
 /** daq_chan__stats() - read the counters; @sz: sizeof(*stats) */
 int daq_chan__stats(struct daq_chan *chan, struct daq_chan_stats *stats, size_t sz);
 
+/* ---- Counters of the driver and the card, without a system call ---- */
+
+struct daq_counters;
+
+/**
+ * daq_counters__open() - map the counters of a card
+ * @name: its network interface, or the path of its control device
+ *
+ * What is mapped stays when the card goes, with what was counted last. Any number of
+ * processes may have it; to open it needs the permissions of /dev/daqN and nothing else.
+ * Any thread may read, at any time.
+ *
+ * Return: 0, -EACCES, -ENODEV: no such interface, or the card is gone, -EPROTO: another
+ * version of the driver, -EMFILE, -ENOMEM.
+ */
+int daq_counters__open(const char *name, struct daq_counters **counters);
+
+/** daq_counters__close() - NULL is fine */
+void daq_counters__close(struct daq_counters *counters);
+
+/** daq_counters__fd() - read() yields struct daq_event, poll() works; non-blocking */
+int daq_counters__fd(const struct daq_counters *counters);
+
+unsigned int daq_counters__channels(const struct daq_counters *counters);
+unsigned int daq_counters__queues(const struct daq_counters *counters);
+
+/** daq_counters__state() - what the card is doing; DAQ_STATE_GONE is for ever */
+enum daq_state daq_counters__state(const struct daq_counters *counters);
+
+/**
+ * daq_counters__channel() - read all counters of a channel
+ * @sz: sizeof(*channel)
+ *
+ * Those of the driver belong together, and so do those of the card. The latter are read
+ * later: of no segment is told what became of it but not that it was produced.
+ *
+ * Return: 0, -EINVAL: no such channel.
+ */
+int daq_counters__channel(const struct daq_counters *counters, unsigned int number,
+			  struct daq_channel_counters *channel, size_t sz);
+
+/** daq_counters__queue() - read all counters of a queue; as daq_counters__channel() */
+int daq_counters__queue(const struct daq_counters *counters, unsigned int number,
+			struct daq_queue_counters *queue, size_t sz);
+
+/**
+ * daq_counters__pending() - what was produced and is on its way
+ *
+ * That is produced less all outcomes: 0 of everything when nothing moves.
+ */
+void daq_counters__pending(const struct daq_channel_counters *channel,
+			   struct daq_count *pending);
+
 /* ---- Triggers: which frames of a channel are wanted ---- */
 
 struct daq_trigger;

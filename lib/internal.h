@@ -165,11 +165,13 @@ int daq_netlink__open(struct daq_card *card);
 void daq_netlink__close(struct daq_card *card);
 int daq_netlink__count_channels(struct daq_card *card);
 int daq_netlink__get(struct daq_card *card, unsigned int channel, struct daq_format *format);
-/* @far_end: ifindex, 0: none */
 int daq_netlink__personality(struct daq_card *card, enum daq_personality *personality);
 int daq_netlink__set_personality(struct daq_card *card, enum daq_personality personality);
 int daq_netlink__window(struct daq_card *card, unsigned int channel, struct daq_window_info *info);
 int daq_netlink__set_window(struct daq_card *card, unsigned int channel, bool granted);
+/* @number: N of /dev/daqN */
+int daq_netlink__device(struct daq_card *card, unsigned int *number);
+/* @far_end: ifindex, 0: none */
 int daq_netlink__set_cable(struct daq_card *card, unsigned int far_end);
 int daq_netlink__set(struct daq_card *card, unsigned int channel,
 		     const struct daq_format *format, unsigned int mask);

@@ -366,6 +366,40 @@ int daq_netlink__personality(struct daq_card *card, enum daq_personality *person
 	return transact(card, nlh, personality_reply, personality, "reading the personality");
 }
 
+static int take_device(const struct nlattr *attr, void *data)
+{
+	int64_t *number = data;
+
+	if (mnl_attr_get_type(attr) == DAQ_A_CARD_DEVICE &&
+	    mnl_attr_validate(attr, MNL_TYPE_U32) == 0)
+		*number = mnl_attr_get_u32(attr);
+	return MNL_CB_OK;
+}
+
+static int device_reply(const struct nlmsghdr *nlh, void *data)
+{
+	return mnl_attr_parse(nlh, sizeof(struct genlmsghdr), take_device, data);
+}
+
+int daq_netlink__device(struct daq_card *card, unsigned int *number)
+{
+	char buf[512] __attribute__((aligned(NLMSG_ALIGNTO)));
+	struct nlmsghdr *nlh;
+	int64_t found = -1;
+	int err;
+
+	nlh = request(card, buf, card->family, 0, DAQ_CMD_CARD_GET, DAQ_FAMILY_VERSION);
+	mnl_attr_put_u32(nlh, DAQ_A_CARD_IFINDEX, card->ifindex);
+	err = transact(card, nlh, device_reply, &found, "finding the control device");
+	if (err)
+		return err;
+	if (found < 0)
+		return daq_error(-EOPNOTSUPP, "%s has no control device: an older driver?",
+				 card->ifname);
+	*number = found;
+	return 0;
+}
+
 int daq_netlink__set_personality(struct daq_card *card, enum daq_personality personality)
 {
 	char buf[512] __attribute__((aligned(NLMSG_ALIGNTO)));

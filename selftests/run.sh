@@ -29,7 +29,7 @@ host_tests=(card_model card_modes card_doc card_outside card_bus card_fuzz lib_f
 	dissector)
 # By themselves, since some count what the kernel does.
 # modes: chunks that cross pages, which bounce buffers do not.
-plain_tests=(link.sh ctl format.sh xdp ptp.sh cable.sh tap.sh window window.sh modes steady.sh lifetime.sh cycles personality.sh cpus.sh)
+plain_tests=(link.sh ctl counters format.sh xdp ptp.sh cable.sh tap.sh window window.sh modes steady.sh lifetime.sh cycles personality.sh cpus.sh)
 # What applications and people do with the library and the daq command.
 user_tests=(samples.sh formats.sh dump.sh top.sh snap.sh verify.sh doctor.sh)
 library_tests=(loss trigger sharing handover observer contiguous wakeups api stopped)
@@ -51,8 +51,8 @@ newer_tests=(link.sh capture ptp.sh metadata ethtool.sh queues window)
 kinds=(
 	"soft polled xsk_bare modes output record.sh wakeups"
 	"soft kicked xsk_bare modes output cable.sh record.sh loss wakeups"
-	"pci interrupt link.sh ptp.sh cpus.sh xdp window lifetime.sh ethtool.sh queues capture xsk_bare
-		metadata steer record.sh output forward classic abuse loss trigger sharing
+	"pci interrupt ctl counters link.sh ptp.sh cpus.sh xdp window lifetime.sh ethtool.sh queues
+		capture xsk_bare metadata steer record.sh output forward classic abuse loss trigger sharing
 		handover observer contiguous wakeups tap.sh samples.sh formats.sh dump.sh
 		top.sh stopped"
 	"pci polled lifetime.sh capture xsk_bare output record.sh"

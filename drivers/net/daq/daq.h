@@ -11,12 +11,13 @@
 #include <linux/hrtimer.h>
 #include <linux/if_vlan.h>
 #include <linux/list.h>
+#include <linux/mm_types.h>
 #include <linux/mutex.h>
+#include <linux/preempt.h>
 #include <linux/net_tstamp.h>
 #include <linux/netdevice.h>
 #include <linux/ptp_clock_kernel.h>
 #include <linux/spinlock.h>
-#include <linux/u64_stats_sync.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
 #include <net/page_pool/types.h>
@@ -93,10 +94,10 @@ struct daq_hw_ops {
 
 /* Where a segment or packet ended, see Documentation/daq.rst. */
 enum daq_rx_count {
-	DAQ_RX_SOCKET,		/* redirected, to an AF_XDP socket usually */
-	DAQ_RX_STACK,		/* passed to the network stack */
-	DAQ_RX_XDP_TX,		/* sent back by the XDP program */
-	DAQ_RX_DROP_XDP,	/* XDP_DROP */
+	DAQ_RX_SOCKET = DAQ_OUTCOME_SOCKET,
+	DAQ_RX_STACK,
+	DAQ_RX_XDP_TX,
+	DAQ_RX_DROP_XDP,
 	DAQ_RX_DROP_ABORTED,	/* XDP_ABORTED or an unknown verdict */
 	DAQ_RX_DROP_RING_FULL,	/* the socket's RX ring was full */
 	DAQ_RX_DROP_REDIRECT,	/* redirect failed for another reason */
@@ -107,54 +108,7 @@ enum daq_rx_count {
 	DAQ_RX_COUNTS
 };
 
-/**
- * struct daq_rx_stats - what became of a channel's segments
- * @syncp: protects the rest
- * @count: segments and packets, by enum daq_rx_count
- * @frames: delivered segments that ended a frame
- *
- * Written by the NAPI context of the one queue that serves the channel, and
- * with that queue stopped.
- */
-struct daq_rx_stats {
-	struct u64_stats_sync syncp;
-	u64_stats_t count[DAQ_RX_COUNTS];
-	u64_stats_t frames;
-};
-
-/**
- * struct daq_queue_stats - what a queue's driver side did
- * @syncp: protects the rx members, @polls, @flushes and @duplicates
- * @irqs: interrupts
- * @rx_packets: packets for a socket, the stack, back out or dropped by XDP
- * @rx_bytes: their bytes
- * @polls: NAPI polls
- * @flushes: polls that handed data to sockets, one wake-up each at most
- * @duplicates: fill ring entries refused: chunk already with the card
- * @tx_syncp: protects the tx members
- * @tx_packets: packets handed to the card
- * @tx_bytes: their bytes
- * @tx_dropped: packets that could not be
- * @irqs_lost: interrupts that should have come and did not
- *
- * Written by the queue's NAPI context and, the tx members, under the TX lock,
- * both with bottom halves off; @irqs by the interrupt handler, @irqs_lost under
- * RTNL.
- */
-struct daq_queue_stats {
-	struct u64_stats_sync syncp;
-	u64_stats_t rx_packets;
-	u64_stats_t rx_bytes;
-	u64_stats_t polls;
-	u64_stats_t flushes;
-	u64_stats_t duplicates;
-	struct u64_stats_sync tx_syncp;
-	u64_stats_t tx_packets;
-	u64_stats_t tx_bytes;
-	u64_stats_t tx_dropped;
-	atomic64_t irqs;
-	atomic64_t irqs_lost;
-};
+static_assert((int)DAQ_RX_COUNTS == (int)DAQ_HOST_OUTCOMES);
 
 #define DAQ_NO_RULE	U32_MAX
 
@@ -181,13 +135,19 @@ struct daq_format {
  * @entry: its entry in the table of ethtool -X; written under RTNL
  * @rule: queue that its rule of ethtool -N names, or DAQ_NO_RULE; as @entry
  * @run: which run the next one is, see struct daq_hdr; as @entry
+ * @counters: what became of its segments, what the card counts, and what its
+ *	      register window is, under the lock of that. The first is written by
+ *	      the NAPI context of the one queue that serves the channel, and with
+ *	      that queue stopped
+ * @stats: where the card reports what it counts
+ * @lock: protects what @counters have of that, and the rest
+ * @seen: the report that @counters are from
  * @counted: what the card had counted before it was reset
- * @counts: what it has counted since, as last read
+ * @overrun: when it was last seen to have dropped more, ns
+ * @told: what was last read of its registers, with @counted; any context
  * @next_frame: where it goes on after a sleep; written under RTNL
  * @next_sample: as @next_frame
  * @dropped: what headers then tell that the card has dropped before; as @next_frame
- * @generation: of its register window; counts how often that was revoked or granted
- * @stats: what became of its segments
  */
 struct daq_chan {
 	struct daq_format format;
@@ -195,13 +155,16 @@ struct daq_chan {
 	u32 entry;
 	u32 rule;
 	u16 run;
-	u32 generation;
-	atomic64_t counted[DAQ_CHAN_COUNTERS];
-	atomic64_t counts[DAQ_CHAN_COUNTERS];
+	struct daq_channel_counters *counters;
+	struct daq_chan_stats *stats;
+	spinlock_t lock;	/* what the card has counted */
+	u32 seen;
+	struct daq_channel_counters counted;
+	u64 overrun;
+	atomic64_t told[DAQ_CHAN_COUNTERS];
 	u32 next_frame;
 	u64 next_sample;
 	u64 dropped;
-	struct daq_rx_stats stats;
 };
 
 /* A buffer that the card may write to. */
@@ -323,7 +286,9 @@ struct daq_progress {
  * @rxq: for XDP, when buffers are pages
  * @xsk_rxq: for XDP, when buffers are chunks of @pool
  * @then: progress at the last look for lost interrupts; under RTNL
- * @stats: counters
+ * @counters: what it does: written by its NAPI context, under the TX lock, or by the
+ *	      interrupt handler, as struct daq_queue_counters says
+ * @irq_lock: several interrupts may be under way when the card is busy polled
  */
 struct daq_queue {
 	struct napi_struct napi;
@@ -338,7 +303,8 @@ struct daq_queue {
 	struct xdp_rxq_info rxq;
 	struct xdp_rxq_info xsk_rxq;
 	struct daq_progress then;
-	struct daq_queue_stats stats;
+	struct daq_queue_counters *counters;
+	raw_spinlock_t irq_lock;	/* counters of interrupts */
 } ____cacheline_aligned_in_smp;
 
 /**
@@ -470,6 +436,8 @@ struct daq_window {
  * @windows: register windows, one per channel; constant, as their number
  * @nr_windows: number of windows
  * @window_work: looks which of them the card withholds
+ * @counters: what is mapped of it; vmalloc_user()
+ * @refresh: reads what the card has counted, now and then while there are files
  * @event_lock: protects the rest
  * @files: files that are open
  * @gone: no event comes any more
@@ -485,6 +453,8 @@ struct daq_ctl {
 	struct daq_window *windows;
 	u32 nr_windows;
 	struct work_struct window_work;
+	struct daq_counters_page *counters;
+	struct delayed_work refresh;
 	spinlock_t event_lock;	/* files and events; taken in hard interrupts */
 	struct list_head files;
 	bool gone;
@@ -520,6 +490,8 @@ struct daq_ctl {
  * @hwtstamp: which packets of the stack get its time; written under RTNL
  * @health: its errors
  * @ctl: its control device, and what else outlives it
+ * @stats: where the card reports what it counts, of all channels
+ * @stats_dma: its address for the card
  */
 struct daq_card {
 	struct net_device *netdev;
@@ -545,6 +517,8 @@ struct daq_card {
 	struct kernel_hwtstamp_config hwtstamp;
 	struct daq_health health;
 	struct daq_ctl *ctl;
+	struct daq_chan_stats *stats;
+	dma_addr_t stats_dma;
 };
 
 /* daq_netdev.c */
@@ -595,22 +569,10 @@ struct daq_chan_counts {
 	u64 frames;
 };
 
-/* A queue's counters at one moment, see struct daq_queue_stats. */
-struct daq_queue_counts {
-	u64 rx_packets;
-	u64 rx_bytes;
-	u64 polls;
-	u64 flushes;
-	u64 duplicates;
-	u64 tx_packets;
-	u64 tx_bytes;
-	u64 tx_dropped;
-};
-
 void daq_read_chan_counts(const struct daq_chan *chan,
 			  struct daq_chan_counts *counts);
 void daq_read_queue_counts(const struct daq_queue *q,
-			   struct daq_queue_counts *counts);
+			   struct daq_queue_counters *counts);
 void daq_get_stats64(struct net_device *netdev,
 		     struct rtnl_link_stats64 *stats);
 
@@ -621,13 +583,9 @@ void daq_chan_move(struct daq_card *card, u32 channel, u32 queue);
 int daq_chan_set_format(struct daq_card *card, u32 channel,
 			const struct daq_format *format,
 			struct netlink_ext_ack *extack);
-u64 daq_chan_read64(struct daq_card *card, u32 channel, u32 reg);
-void daq_read_counters(struct daq_card *card);
-void daq_keep_counters(struct daq_card *card);
 void daq_count_suspend(struct daq_card *card);
 void daq_save_places(struct daq_card *card);
 void daq_restore_places(struct daq_card *card, bool asleep);
-void daq_settle_counters(struct daq_card *card);
 
 /* daq_reconf.c */
 int daq_set_ring_sizes(struct daq_card *card, u32 rx_size, u32 tx_size);
@@ -710,11 +668,28 @@ int daq_hwtstamp_set(struct net_device *netdev,
 		     struct kernel_hwtstamp_config *config,
 		     struct netlink_ext_ack *extack);
 
+/* daq_counters.c */
+int daq_counters_alloc(struct daq_card *card);
+void daq_counters_free(struct daq_card *card);
+void daq_counters_init(struct daq_ctl *ctl);
+int daq_counters_mmap(struct daq_ctl *ctl, struct vm_area_struct *vma);
+void daq_counters_watch(struct daq_ctl *ctl);
+void daq_counters_unwatch(struct daq_ctl *ctl);
+void daq_counters_take(struct daq_card *card, u32 channel);
+u64 daq_chan_read_whole(struct daq_card *card, u32 channel, u32 reg);
+u64 daq_chan_read64(struct daq_card *card, u32 channel, u32 reg);
+u64 daq_chan_since_reset(const struct daq_chan *chan, u32 reg);
+void daq_take_counters(struct daq_card *card);
+void daq_read_counters(struct daq_card *card);
+void daq_keep_counters(struct daq_card *card);
+void daq_settle_counters(struct daq_card *card);
+
 /* daq_ctl.c */
 int daq_ctl_init(void);
 void daq_ctl_exit(void);
 int daq_ctl_alloc(struct daq_card *card);
 int daq_ctl_register(struct daq_card *card);
+void daq_ctl_set_state(struct daq_card *card, enum daq_state state);
 void daq_ctl_lose(struct daq_card *card);
 void daq_ctl_unregister(struct daq_card *card);
 void daq_ctl_free(struct daq_card *card);
@@ -767,6 +742,50 @@ static inline void daq_pci_exit(void)
 {
 }
 #endif
+
+/*
+ * Counters that are mapped are read while they are written. Who does finds @seq odd,
+ * or changed, and tries again. The writer must not be held up: bottom halves are off, or
+ * interrupts.
+ */
+static inline void daq_counters_begin(u32 *seq)
+{
+	preempt_disable_nested();
+	WRITE_ONCE(*seq, *seq + 1);
+	smp_wmb(); /* pairs with that of who reads, as in the end */
+}
+
+static inline void daq_counters_end(u32 *seq)
+{
+	smp_wmb(); /* the counters, then that they are complete */
+	WRITE_ONCE(*seq, *seq + 1);
+	preempt_enable_nested();
+}
+
+/* Return: what to give to daq_counters_retry(). */
+static inline u32 daq_counters_look(const u32 *seq)
+{
+	u32 start;
+
+	while ((start = READ_ONCE(*seq)) & 1)
+		cpu_relax();
+	smp_rmb(); /* pairs with daq_counters_end() */
+	return start;
+}
+
+static inline bool daq_counters_retry(const u32 *seq, u32 start)
+{
+	smp_rmb(); /* pairs with daq_counters_begin() */
+	return READ_ONCE(*seq) != start;
+}
+
+static inline void daq_count_add(struct daq_count *count, u64 segments, u64 frames,
+				 u64 bytes)
+{
+	count->segments += segments;
+	count->frames += frames;
+	count->bytes += bytes;
+}
 
 static inline bool daq_reachable(struct daq_card *card)
 {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Channels: what they acquire, when they run, what they counted. */
+/* Channels: what they acquire, and when they run. */
 #include <linux/iopoll.h>
 #include <linux/log2.h>
 #include <linux/netdevice.h>
@@ -17,61 +17,6 @@ static void daq_chan_write64(struct daq_card *card, u32 channel, u32 reg,
 {
 	daq_chan_write(card, channel, reg, lower_32_bits(val));
 	daq_chan_write(card, channel, reg + 4, upper_32_bits(val));
-}
-
-/* Return: a value that the register had during the call. */
-static u64 daq_chan_read_whole(struct daq_card *card, u32 channel, u32 reg)
-{
-	u32 addr = DAQ_REG_CHAN(channel) + reg;
-	u32 high, low, again;
-
-	again = card->ops->read32(card, addr + 4);
-	do {
-		high = again;
-		low = card->ops->read32(card, addr);
-		again = card->ops->read32(card, addr + 4);
-	} while (high != again);
-	return (u64)high << 32 | low;
-}
-
-/**
- * daq_chan_read64() - read a counter of a channel
- * @card: card
- * @channel: channel
- * @reg: its register, one of those from DAQ_CHAN_PRODUCED on
- *
- * Context: any.
- * Return: a value that it had during the call, resets of the card put aside; of
- * a card that cannot be reached, when it was last read.
- */
-u64 daq_chan_read64(struct daq_card *card, u32 channel, u32 reg)
-{
-	struct daq_chan *chan = &card->chans[channel];
-	u32 i = (reg - DAQ_CHAN_PRODUCED) / 8;
-	u64 count;
-
-	count = daq_chan_read_whole(card, channel, reg);
-	/* It may have gone just now. */
-	if (daq_reachable(card))
-		atomic64_set(&chan->counts[i], count);
-	else
-		count = atomic64_read(&chan->counts[i]);
-	return atomic64_read(&chan->counted[i]) + count;
-}
-
-/**
- * daq_read_counters() - have the last values of all counters at hand
- * @card: card that is about to be reset
- *
- * Context: process, RTNL held.
- */
-void daq_read_counters(struct daq_card *card)
-{
-	u32 i, n;
-
-	for (i = 0; i < card->channels; i++)
-		for (n = 0; n < DAQ_CHAN_COUNTERS; n++)
-			daq_chan_read64(card, i, DAQ_CHAN_PRODUCED + 8 * n);
 }
 
 /* Count in one field of the number that the next headers have. */
@@ -96,29 +41,6 @@ void daq_count_suspend(struct daq_card *card)
 		daq_chan_count_run(&card->chans[i], DAQ_RUN_SUSPENDS);
 }
 
-/**
- * daq_keep_counters() - go on counting where the card was reset
- * @card: card that has been
- *
- * Context: process, RTNL held.
- */
-void daq_keep_counters(struct daq_card *card)
-{
-	u32 i, n;
-
-	for (i = 0; i < card->channels; i++) {
-		struct daq_chan *chan = &card->chans[i];
-
-		for (n = 0; n < DAQ_CHAN_COUNTERS; n++) {
-			u64 count = atomic64_xchg(&chan->counts[n], 0);
-
-			/* This one counts from the reset on. */
-			if (DAQ_CHAN_PRODUCED + 8 * n != DAQ_CHAN_UNDERRUN_SAMPLE)
-				atomic64_add(count, &chan->counted[n]);
-		}
-	}
-}
-
 /* Return: what headers tell of segments dropped, with the counters as last read. */
 static u64 daq_chan_dropped(struct daq_card *card, u32 channel)
 {
@@ -129,8 +51,7 @@ static u64 daq_chan_dropped(struct daq_card *card, u32 channel)
 	u32 i;
 
 	for (i = 0; i < ARRAY_SIZE(regs); i++)
-		sum += atomic64_read(&card->chans[channel].counts[(regs[i] -
-						DAQ_CHAN_PRODUCED) / 8]);
+		sum += daq_chan_since_reset(&card->chans[channel], regs[i]);
 	return sum;
 }
 
@@ -189,50 +110,6 @@ void daq_restore_places(struct daq_card *card, bool asleep)
 	}
 }
 
-static void daq_chan_settle(struct daq_card *card, u32 channel)
-{
-	u64 produced = daq_chan_read64(card, channel, DAQ_CHAN_PRODUCED);
-	struct daq_chan *chan = &card->chans[channel];
-	struct daq_rx_stats *stats = &chan->stats;
-	struct daq_chan_counts counts;
-	u64 known;
-	int i;
-
-	known = daq_chan_read64(card, channel, DAQ_CHAN_NO_BUFFER) +
-		daq_chan_read64(card, channel, DAQ_CHAN_TOO_LONG) +
-		daq_chan_read64(card, channel, DAQ_CHAN_FIFO_OVERRUN);
-	daq_read_chan_counts(chan, &counts);
-	for (i = 0; i < DAQ_RX_COUNTS; i++)
-		known += counts.count[i];
-	if (known >= produced) {
-		atomic64_add(known - produced, &chan->counts[0]);
-		return;
-	}
-
-	local_bh_disable();
-	u64_stats_update_begin(&stats->syncp);
-	u64_stats_add(&stats->count[DAQ_RX_DROP_STOPPED], produced - known);
-	u64_stats_update_end(&stats->syncp);
-	local_bh_enable();
-}
-
-/**
- * daq_settle_counters() - close the account of a card that cannot be read any more
- * @card: card; its queues have stopped
- *
- * What has come since the counters were last read was produced, at least. What
- * they have told of and did not come is lost with the card.
- *
- * Context: process, RTNL held.
- */
-void daq_settle_counters(struct daq_card *card)
-{
-	u32 i;
-
-	for (i = 0; i < card->channels; i++)
-		daq_chan_settle(card, i);
-}
-
 /**
  * daq_chan_start() - let a channel run with its format
  * @card: card
@@ -255,6 +132,8 @@ void daq_chan_start(struct daq_card *card, u32 channel)
 	daq_chan_write(card, channel, DAQ_CHAN_LINE_BYTES, f->line_bytes);
 	daq_chan_write(card, channel, DAQ_CHAN_OUTPUT_LOW, f->output_low);
 	daq_chan_write(card, channel, DAQ_CHAN_RUN, chan->run);
+	daq_chan_write64(card, channel, DAQ_CHAN_STATS, card->stats_dma +
+			 channel * sizeof(*card->stats));
 	daq_chan_write64(card, channel, DAQ_CHAN_RATE, f->rate);
 	daq_chan_write64(card, channel, DAQ_CHAN_MAC,
 			 ether_addr_to_u64(card->netdev->dev_addr));

@@ -53,6 +53,7 @@ static int daq_file_open(struct inode *inode, struct file *filp)
 		kfree(file);
 		return -ENODEV;
 	}
+	daq_counters_watch(ctl);
 	filp->private_data = file;
 	return stream_open(inode, filp);
 }
@@ -130,16 +131,18 @@ static __poll_t daq_file_poll(struct file *filp, poll_table *wait)
 
 static int daq_file_mmap(struct file *filp, struct vm_area_struct *vma)
 {
+	struct daq_file *file = filp->private_data;
 	u64 offset = (u64)vma->vm_pgoff << PAGE_SHIFT;
 	u64 window;
 
+	if (offset == DAQ_MMAP_COUNTERS)
+		return daq_counters_mmap(file->ctl, vma);
 	if (offset < DAQ_MMAP_WINDOW(0))
 		return -EINVAL;
 	window = offset - DAQ_MMAP_WINDOW(0);
 	if (window % DAQ_WINDOW_STRIDE)
 		return -EINVAL;
-	return daq_window_mmap(filp->private_data, vma,
-			       window / DAQ_WINDOW_STRIDE);
+	return daq_window_mmap(file, vma, window / DAQ_WINDOW_STRIDE);
 }
 
 static const struct file_operations daq_file_ops = {
@@ -158,6 +161,7 @@ static void daq_ctl_release(struct device *dev)
 	struct daq_ctl *ctl = container_of(dev, struct daq_ctl, dev);
 
 	daq_windows_free(ctl);
+	vfree(ctl->counters);
 	kfree(ctl);
 }
 
@@ -187,6 +191,7 @@ int daq_ctl_alloc(struct daq_card *card)
 	ctl->id = -1;
 	mutex_init(&ctl->lock);
 	daq_event_init(ctl);
+	daq_counters_init(ctl);
 	card->ctl = ctl;
 	return 0;
 }
@@ -234,6 +239,23 @@ int daq_ctl_register(struct daq_card *card)
 }
 
 /**
+ * daq_ctl_set_state() - tell what the card is doing
+ * @card: card
+ * @state: that; after DAQ_STATE_GONE nothing else comes
+ *
+ * Context: process, RTNL held.
+ */
+void daq_ctl_set_state(struct daq_card *card, enum daq_state state)
+{
+	struct daq_counters_page *counters = card->ctl->counters;
+
+	if (counters->state != DAQ_STATE_GONE)
+		WRITE_ONCE(counters->state, state);
+	if (state == DAQ_STATE_UP)
+		daq_counters_watch(card->ctl);
+}
+
+/**
  * daq_ctl_lose() - the card will never work again
  * @card: card, which may still be registered
  *
@@ -242,6 +264,7 @@ int daq_ctl_register(struct daq_card *card)
 void daq_ctl_lose(struct daq_card *card)
 {
 	daq_windows_revoke(card, DAQ_REASON_REMOVED);
+	daq_ctl_set_state(card, DAQ_STATE_GONE);
 	daq_event(card, DAQ_EV_REMOVED, DAQ_EV_CARD, 0, 0);
 }
 
@@ -268,6 +291,7 @@ void daq_ctl_unregister(struct daq_card *card)
 	mutex_lock(&ctl->lock);
 	ctl->card = NULL;
 	mutex_unlock(&ctl->lock);
+	daq_counters_unwatch(ctl);
 }
 
 /**
@@ -282,6 +306,7 @@ void daq_ctl_free(struct daq_card *card)
 {
 	daq_windows_stop(card->ctl);
 	daq_event_stop(card->ctl);
+	daq_counters_unwatch(card->ctl);
 	put_device(&card->ctl->dev);
 	card->ctl = NULL;
 }

@@ -124,13 +124,13 @@ static u32 daq_rx_buffers(const struct daq_rx_ring *rx)
 
 static u64 *daq_put_queue_stats(u64 *data, struct daq_queue *q)
 {
-	struct daq_queue_counts counts;
+	struct daq_queue_counters counts;
 
 	daq_read_queue_counts(q, &counts);
-	*data++ = atomic64_read(&q->stats.irqs);
-	*data++ = atomic64_read(&q->stats.irqs_lost);
+	*data++ = counts.interrupts;
+	*data++ = counts.interrupts_lost;
 	*data++ = counts.polls;
-	*data++ = counts.flushes;
+	*data++ = counts.wakeups;
 	*data++ = counts.duplicates;
 	*data++ = daq_rx_buffers(&q->rx);
 	return data;

@@ -63,7 +63,8 @@ void daq_event(struct daq_card *card, enum daq_event_type type, u32 channel,
 	unsigned long flags;
 
 	if (channel < card->channels)
-		event.generation = READ_ONCE(card->chans[channel].generation);
+		event.generation =
+			READ_ONCE(card->chans[channel].counters->generation);
 
 	spin_lock_irqsave(&ctl->event_lock, flags);
 	if (!ctl->gone) {

@@ -35,6 +35,7 @@ int daq_up(struct daq_card *card)
 	for (i = 0; i < card->channels; i++)
 		daq_chan_start(card, i);
 	WRITE_ONCE(card->up, true);
+	daq_ctl_set_state(card, DAQ_STATE_UP);
 	netif_carrier_on(card->netdev);
 	return 0;
 
@@ -63,8 +64,10 @@ void daq_down(struct daq_card *card)
 	for (i = 0; i < card->nr_queues; i++)
 		daq_queue_stop(&card->queues[i]);
 	daq_timer_stop(card);
+	daq_take_counters(card);
 	if (!daq_reachable(card))
 		daq_settle_counters(card);
+	daq_ctl_set_state(card, DAQ_STATE_DOWN);
 	card->ops->close(card);
 	/* Whatever the card does, it reaches no memory any more. */
 	for (i = 0; i < card->nr_queues; i++)
@@ -131,7 +134,6 @@ static void daq_init_chan(struct daq_card *card, u32 channel)
 		.line_bytes = 3840,
 		.rate = 48000,
 	};
-	u64_stats_init(&chan->stats.syncp);
 }
 
 static void daq_init_queue(struct daq_card *card, u32 index)
@@ -140,8 +142,6 @@ static void daq_init_queue(struct daq_card *card, u32 index)
 
 	q->card = card;
 	q->index = index;
-	u64_stats_init(&q->stats.syncp);
-	u64_stats_init(&q->stats.tx_syncp);
 	daq_napi_add(card->netdev, &q->napi, daq_poll, index);
 	netif_tx_stop_queue(netdev_get_tx_queue(card->netdev, index));
 }
@@ -204,6 +204,9 @@ int daq_card_init(struct daq_card *card, struct net_device *netdev)
 	err = daq_ctl_alloc(card);
 	if (err)
 		goto err_free_queues;
+	err = daq_counters_alloc(card);
+	if (err)
+		goto err_free_ctl;
 
 	for (i = 0; i < card->channels; i++) {
 		daq_init_chan(card, i);
@@ -215,6 +218,8 @@ int daq_card_init(struct daq_card *card, struct net_device *netdev)
 	netif_carrier_off(netdev);
 	return 0;
 
+err_free_ctl:
+	daq_ctl_free(card);
 err_free_queues:
 	kvfree(card->queues);
 err_free_chans:
@@ -233,6 +238,7 @@ void daq_card_free(struct daq_card *card)
 	daq_ctl_free(card);
 	for (i = 0; i < card->nr_queues; i++)
 		netif_napi_del(&card->queues[i].napi);
+	daq_counters_free(card);
 	kvfree(card->queues);
 	kvfree(card->chans);
 }

@@ -92,7 +92,7 @@ static int daq_fill_window(struct sk_buff *msg, struct daq_card *card,
 	    nla_put_u8(msg, DAQ_A_CHANNEL_WINDOW_OWNED,
 		       !!READ_ONCE(window->owner)) ||
 	    nla_put_u32(msg, DAQ_A_CHANNEL_WINDOW_GENERATION,
-			READ_ONCE(card->chans[channel].generation)))
+			READ_ONCE(card->chans[channel].counters->generation)))
 		return -EMSGSIZE;
 	return 0;
 }

@@ -324,6 +324,7 @@ static void daq_pci_leave(struct daq_pci *pci, enum daq_reason reason,
 	daq_windows_revoke(&pci->card, reason);
 	netif_device_detach(netdev);
 	daq_down(&pci->card);
+	daq_ctl_set_state(&pci->card, DAQ_STATE_SUSPENDED);
 	daq_ptp_save(&pci->card);
 	daq_read_counters(&pci->card);
 	if (daq_pci_reachable(&pci->card)) {
@@ -359,6 +360,7 @@ static int daq_pci_come_back(struct daq_pci *pci, bool asleep)
 	daq_keep_counters(&pci->card);
 	daq_restore_places(&pci->card, asleep);
 	daq_ptp_restore(&pci->card);
+	daq_ctl_set_state(&pci->card, DAQ_STATE_DOWN);
 	if (netif_running(netdev))
 		err = daq_up(&pci->card);
 	if (err)

@@ -343,6 +343,17 @@ void daq_queue_stop(struct daq_queue *q)
 	daq_tx_drain(q);
 }
 
+static void daq_count_lost_irq(struct daq_queue *q)
+{
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&q->irq_lock, flags);
+	daq_counters_begin(&q->counters->irq_seq);
+	q->counters->interrupts_lost++;
+	daq_counters_end(&q->counters->irq_seq);
+	raw_spin_unlock_irqrestore(&q->irq_lock, flags);
+}
+
 /**
  * daq_queue_watch() - make up for an interrupt that has not come
  * @q: running queue of a card that interrupts
@@ -362,7 +373,7 @@ void daq_queue_watch(struct daq_queue *q)
 
 	if (now.news && q->then.news && now.rx == q->then.rx &&
 	    now.tx == q->then.tx) {
-		atomic64_inc(&q->stats.irqs_lost);
+		daq_count_lost_irq(q);
 		daq_queue_kick(q);
 	}
 	q->then = now;
@@ -396,7 +407,14 @@ static void daq_move_on(struct daq_queue *q)
  */
 void daq_irq(struct daq_queue *q)
 {
-	atomic64_inc(&q->stats.irqs);
+	struct daq_queue_counters *counters = q->counters;
+
+	raw_spin_lock(&q->irq_lock);
+	daq_counters_begin(&counters->irq_seq);
+	counters->interrupts++;
+	counters->interrupt_time = ktime_get_ns();
+	daq_counters_end(&counters->irq_seq);
+	raw_spin_unlock(&q->irq_lock);
 	napi_schedule_irqoff(&q->napi);
 }
 
@@ -413,9 +431,9 @@ int daq_poll(struct napi_struct *napi, int budget)
 	bool refilled;
 	int work;
 
-	u64_stats_update_begin(&q->stats.syncp);
-	u64_stats_inc(&q->stats.polls);
-	u64_stats_update_end(&q->stats.syncp);
+	daq_counters_begin(&q->counters->seq);
+	q->counters->polls++;
+	daq_counters_end(&q->counters->seq);
 
 	daq_tx_poll(q, budget);
 	if (!budget)

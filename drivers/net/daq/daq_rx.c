@@ -25,13 +25,14 @@ struct daq_rx_segment {
 	u64 timestamp;
 	u32 channel;
 	u32 len;
+	u32 frame;
 	u32 bufs;
 	u32 behind;	/* buffers in front of its own that the card is done with */
 	u32 hdr_len;	/* bytes of its DAQ header; 0: another packet */
 	u32 head_len;	/* bytes in the first buffer */
 	bool split;
 	bool eof;
-	struct daq_rx_stats *stats;
+	struct daq_channel_counters *counters;
 };
 
 /*
@@ -65,25 +66,32 @@ static bool daq_received(enum daq_rx_count what)
 	return daq_delivered(what) || what == DAQ_RX_DROP_XDP;
 }
 
-static void daq_rx_count(struct daq_rx_stats *stats, enum daq_rx_count what,
-			 bool eof)
+static void daq_rx_count(struct daq_channel_counters *counters,
+			 enum daq_rx_count what, const struct daq_rx_segment *seg)
 {
-	u64_stats_update_begin(&stats->syncp);
-	u64_stats_inc(&stats->count[what]);
-	if (eof && daq_delivered(what))
-		u64_stats_inc(&stats->frames);
-	u64_stats_update_end(&stats->syncp);
+	daq_counters_begin(&counters->host_seq);
+	daq_count_add(&counters->host[what], 1, seg->eof, seg->len);
+	counters->frame = seg->frame;
+	counters->time = seg->timestamp;
+	daq_counters_end(&counters->host_seq);
 }
 
-static void daq_count_poll(struct daq_queue_stats *stats, u32 packets,
+/* What it says of itself, as of frames and bytes, is not believed. */
+static void daq_rx_count_bad(struct daq_channel_counters *counters)
+{
+	daq_counters_begin(&counters->host_seq);
+	counters->host[DAQ_RX_DROP_BAD_DESC].segments++;
+	daq_counters_end(&counters->host_seq);
+}
+
+static void daq_count_poll(struct daq_queue_counters *counters, u32 packets,
 			   u32 bytes, bool flushed)
 {
-	u64_stats_update_begin(&stats->syncp);
-	u64_stats_add(&stats->rx_packets, packets);
-	u64_stats_add(&stats->rx_bytes, bytes);
-	if (flushed)
-		u64_stats_inc(&stats->flushes);
-	u64_stats_update_end(&stats->syncp);
+	daq_counters_begin(&counters->seq);
+	counters->packets += packets;
+	counters->bytes += bytes;
+	counters->wakeups += flushed;
+	daq_counters_end(&counters->seq);
 }
 
 /* Posting buffers */
@@ -146,9 +154,9 @@ static void daq_post_chunk(struct daq_queue *q, struct xdp_buff *xdp)
 	 * packet it would close the kernel's fragment list into a loop.
 	 */
 	if (unlikely(daq_buff(xdp)->with_card)) {
-		u64_stats_update_begin(&q->stats.syncp);
-		u64_stats_inc(&q->stats.duplicates);
-		u64_stats_update_end(&q->stats.syncp);
+		daq_counters_begin(&q->counters->seq);
+		q->counters->duplicates++;
+		daq_counters_end(&q->counters->seq);
 		return;
 	}
 	daq_hold_chunk(q, xdp);
@@ -284,6 +292,7 @@ static bool daq_read_cmpl(struct daq_queue *q, struct daq_rx_segment *seg)
 	u32 tail, rest, room;
 
 	seg->timestamp = le64_to_cpu(cmpl->timestamp);
+	seg->frame = le32_to_cpu(cmpl->frame);
 	seg->len = le32_to_cpu(cmpl->len);
 	seg->bufs = le16_to_cpu(cmpl->bufs);
 	seg->behind = (first - rx->taken) & rx->mask;
@@ -294,7 +303,7 @@ static bool daq_read_cmpl(struct daq_queue *q, struct daq_rx_segment *seg)
 				     min(seg->len, rx->head_len);
 
 	seg->channel = daq_cmpl_channel(q, cmpl);
-	seg->stats = &q->card->chans[seg->channel].stats;
+	seg->counters = q->card->chans[seg->channel].counters;
 	if (seg->channel != le16_to_cpu(cmpl->channel))
 		return false;
 	if (first > rx->mask || !daq_has_bufs(rx, seg))
@@ -714,6 +723,15 @@ static void daq_skip_report(struct daq_queue *q, u32 reported)
 	daq_report_error(q->card, DAQ_ERROR_BAD_REPORT);
 }
 
+/* That they were produced is to be seen before what became of them. */
+static void daq_take_produced(struct daq_queue *q, u32 channel, u64 *done)
+{
+	if (*done & BIT_ULL(channel))
+		return;
+	*done |= BIT_ULL(channel);
+	daq_counters_take(q->card, channel);
+}
+
 /**
  * daq_rx_poll() - receive what the card has reported
  * @q: queue
@@ -730,6 +748,7 @@ int daq_rx_poll(struct daq_queue *q, int budget)
 	u32 reported = le32_to_cpu(READ_ONCE(q->status->rx));
 	struct daq_rx_ring *rx = &q->rx;
 	u32 packets = 0, bytes = 0;
+	u64 channels = 0;
 	int work = 0;
 	u32 done = 0;
 
@@ -743,11 +762,14 @@ int daq_rx_poll(struct daq_queue *q, int budget)
 		struct daq_rx_segment seg;
 		enum daq_rx_count what;
 
-		if (daq_read_cmpl(q, &seg))
+		if (daq_read_cmpl(q, &seg)) {
+			daq_take_produced(q, seg.channel, &channels);
 			what = daq_rx_segment(q, prog, &seg, &done);
-		else
+			daq_rx_count(seg.counters, what, &seg);
+		} else {
 			what = daq_skip_segment(q, &seg);
-		daq_rx_count(seg.stats, what, seg.eof);
+			daq_rx_count_bad(seg.counters);
+		}
 		if (daq_received(what)) {
 			packets++;
 			bytes += seg.len;
@@ -759,7 +781,7 @@ int daq_rx_poll(struct daq_queue *q, int budget)
 	if (done & DAQ_XDP_FLUSH)
 		xdp_do_flush();
 	daq_free_unwanted(q);
-	daq_count_poll(&q->stats, packets, bytes, done & DAQ_XDP_FLUSH);
+	daq_count_poll(q->counters, packets, bytes, done & DAQ_XDP_FLUSH);
 	/*
 	 * All done with the last of the budget: NAPI can complete at once.
 	 * Before 7.x the end of busy polling may lose its timer to a poll
@@ -778,6 +800,8 @@ void daq_rx_drain(struct daq_queue *q)
 {
 	u32 reported = le32_to_cpu(READ_ONCE(q->status->rx));
 	struct daq_rx_ring *rx = &q->rx;
+	u32 taken = rx->taken;
+	u64 channels = 0;
 
 	dma_rmb(); /* completions after the report of them */
 	if (reported - rx->seen > rx->mask + 1)
@@ -785,12 +809,18 @@ void daq_rx_drain(struct daq_queue *q)
 
 	local_bh_disable();
 	for (; rx->seen != reported; rx->seen++) {
-		const struct daq_rx_cmpl *cmpl = &rx->cmpl[rx->seen & rx->mask];
-		u32 channel = daq_cmpl_channel(q, cmpl);
+		struct daq_rx_segment seg;
 
-		daq_rx_count(&q->card->chans[channel].stats,
-			     DAQ_RX_DROP_STOPPED, false);
+		if (daq_read_cmpl(q, &seg)) {
+			daq_take_produced(q, seg.channel, &channels);
+			daq_rx_count(seg.counters, DAQ_RX_DROP_STOPPED, &seg);
+			rx->taken += seg.behind + seg.bufs;
+		} else {
+			daq_rx_count_bad(seg.counters);
+			rx->distrusted++;
+		}
 	}
+	rx->taken = taken;
 	daq_free_bufs(q, daq_rx_waiting(rx));
 	rx->taken = rx->posted;
 	local_bh_enable();

@@ -552,6 +552,7 @@ static int daq_soft_suspend(struct device *dev)
 	daq_windows_revoke(&soft->card, DAQ_REASON_SUSPEND);
 	netif_device_detach(soft->card.netdev);
 	daq_down(&soft->card);
+	daq_ctl_set_state(&soft->card, DAQ_STATE_SUSPENDED);
 	daq_count_suspend(&soft->card);
 	rtnl_unlock();
 	daq_event(&soft->card, DAQ_EV_SUSPENDED, DAQ_EV_CARD, DAQ_REASON_SUSPEND, 0);
@@ -569,6 +570,7 @@ static int daq_soft_resume(struct device *dev)
 	kthread_unpark(soft->engine);
 	netdev = soft->card.netdev;
 	rtnl_lock();
+	daq_ctl_set_state(&soft->card, DAQ_STATE_DOWN);
 	if (netif_running(netdev))
 		err = daq_up(&soft->card);
 	netif_device_attach(netdev);

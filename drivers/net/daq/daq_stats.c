@@ -14,51 +14,60 @@
  * @chan: channel
  * @counts: gets its counters, which belong together
  *
- * Context: any.
+ * Context: any but hard interrupts.
  */
 void daq_read_chan_counts(const struct daq_chan *chan,
 			  struct daq_chan_counts *counts)
 {
-	const struct daq_rx_stats *stats = &chan->stats;
-	unsigned int start;
+	const struct daq_channel_counters *counters = chan->counters;
+	u32 start;
 	int i;
 
 	do {
-		start = u64_stats_fetch_begin(&stats->syncp);
+		start = daq_counters_look(&counters->host_seq);
 		for (i = 0; i < DAQ_RX_COUNTS; i++)
-			counts->count[i] = u64_stats_read(&stats->count[i]);
-		counts->frames = u64_stats_read(&stats->frames);
-	} while (u64_stats_fetch_retry(&stats->syncp, start));
+			counts->count[i] = counters->host[i].segments;
+		counts->frames = counters->host[DAQ_RX_SOCKET].frames +
+				 counters->host[DAQ_RX_STACK].frames +
+				 counters->host[DAQ_RX_XDP_TX].frames;
+	} while (daq_counters_retry(&counters->host_seq, start));
 }
 
 /**
  * daq_read_queue_counts() - what a queue has done so far
  * @q: queue
- * @counts: gets its counters; those of each direction belong together
+ * @counts: gets its counters; those of each direction belong together, and nothing
+ *	    else
  *
- * Context: any.
+ * Context: any but hard interrupts.
  */
 void daq_read_queue_counts(const struct daq_queue *q,
-			   struct daq_queue_counts *counts)
+			   struct daq_queue_counters *counts)
 {
-	const struct daq_queue_stats *stats = &q->stats;
-	unsigned int start;
+	const struct daq_queue_counters *counters = q->counters;
+	u32 start;
 
 	do {
-		start = u64_stats_fetch_begin(&stats->syncp);
-		counts->rx_packets = u64_stats_read(&stats->rx_packets);
-		counts->rx_bytes = u64_stats_read(&stats->rx_bytes);
-		counts->polls = u64_stats_read(&stats->polls);
-		counts->flushes = u64_stats_read(&stats->flushes);
-		counts->duplicates = u64_stats_read(&stats->duplicates);
-	} while (u64_stats_fetch_retry(&stats->syncp, start));
+		start = daq_counters_look(&counters->irq_seq);
+		counts->interrupts = counters->interrupts;
+		counts->interrupts_lost = counters->interrupts_lost;
+	} while (daq_counters_retry(&counters->irq_seq, start));
 
 	do {
-		start = u64_stats_fetch_begin(&stats->tx_syncp);
-		counts->tx_packets = u64_stats_read(&stats->tx_packets);
-		counts->tx_bytes = u64_stats_read(&stats->tx_bytes);
-		counts->tx_dropped = u64_stats_read(&stats->tx_dropped);
-	} while (u64_stats_fetch_retry(&stats->tx_syncp, start));
+		start = daq_counters_look(&counters->seq);
+		counts->packets = counters->packets;
+		counts->bytes = counters->bytes;
+		counts->polls = counters->polls;
+		counts->wakeups = counters->wakeups;
+		counts->duplicates = counters->duplicates;
+	} while (daq_counters_retry(&counters->seq, start));
+
+	do {
+		start = daq_counters_look(&counters->tx_seq);
+		counts->tx_packets = counters->tx_packets;
+		counts->tx_bytes = counters->tx_bytes;
+		counts->tx_dropped = counters->tx_dropped;
+	} while (daq_counters_retry(&counters->tx_seq, start));
 }
 
 /* Segments that the host was too late for. */
@@ -91,11 +100,11 @@ static void daq_add_chan_stats(struct rtnl_link_stats64 *stats,
 static void daq_add_queue_stats(struct rtnl_link_stats64 *stats,
 				const struct daq_queue *q)
 {
-	struct daq_queue_counts counts;
+	struct daq_queue_counters counts;
 
 	daq_read_queue_counts(q, &counts);
-	stats->rx_packets += counts.rx_packets;
-	stats->rx_bytes += counts.rx_bytes;
+	stats->rx_packets += counts.packets;
+	stats->rx_bytes += counts.bytes;
 	stats->tx_packets += counts.tx_packets;
 	stats->tx_bytes += counts.tx_bytes;
 	stats->tx_dropped += counts.tx_dropped;
@@ -128,11 +137,11 @@ static void daq_get_queue_stats_rx(struct net_device *netdev, int queue,
 				   struct netdev_queue_stats_rx *stats)
 {
 	struct daq_card *card = netdev_priv(netdev);
-	struct daq_queue_counts counts;
+	struct daq_queue_counters counts;
 
 	daq_read_queue_counts(&card->queues[queue], &counts);
-	stats->packets = counts.rx_packets;
-	stats->bytes = counts.rx_bytes;
+	stats->packets = counts.packets;
+	stats->bytes = counts.bytes;
 }
 
 /* Output i plays what is sent on queue i, so its errors are the queue's. */
@@ -140,7 +149,7 @@ static void daq_get_queue_stats_tx(struct net_device *netdev, int queue,
 				   struct netdev_queue_stats_tx *stats)
 {
 	struct daq_card *card = netdev_priv(netdev);
-	struct daq_queue_counts counts;
+	struct daq_queue_counters counts;
 
 	daq_read_queue_counts(&card->queues[queue], &counts);
 	stats->packets = counts.tx_packets;

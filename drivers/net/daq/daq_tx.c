@@ -18,10 +18,12 @@
  */
 void daq_tx_count(struct daq_queue *q, u32 packets, u32 bytes)
 {
-	u64_stats_update_begin(&q->stats.tx_syncp);
-	u64_stats_add(&q->stats.tx_packets, packets);
-	u64_stats_add(&q->stats.tx_bytes, bytes);
-	u64_stats_update_end(&q->stats.tx_syncp);
+	struct daq_queue_counters *counters = q->counters;
+
+	daq_counters_begin(&counters->tx_seq);
+	counters->tx_packets += packets;
+	counters->tx_bytes += bytes;
+	daq_counters_end(&counters->tx_seq);
 }
 
 /**
@@ -32,9 +34,9 @@ void daq_tx_count(struct daq_queue *q, u32 packets, u32 bytes)
  */
 void daq_tx_count_drop(struct daq_queue *q)
 {
-	u64_stats_update_begin(&q->stats.tx_syncp);
-	u64_stats_inc(&q->stats.tx_dropped);
-	u64_stats_update_end(&q->stats.tx_syncp);
+	daq_counters_begin(&q->counters->tx_seq);
+	q->counters->tx_dropped++;
+	daq_counters_end(&q->counters->tx_seq);
 }
 
 /**

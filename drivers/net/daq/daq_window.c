@@ -220,9 +220,12 @@ static void daq_window_tell(const struct daq_window *window,
 			    struct daq_card *card, enum daq_event_type type,
 			    enum daq_reason reason)
 {
-	struct daq_chan *chan = &card->chans[window->channel];
+	struct daq_channel_counters *counters;
 
-	WRITE_ONCE(chan->generation, chan->generation + 1);
+	counters = card->chans[window->channel].counters;
+	WRITE_ONCE(counters->window, window->withheld);
+	smp_wmb(); /* who reads a generation twice has what belongs to it */
+	WRITE_ONCE(counters->generation, counters->generation + 1);
 	if (daq_window_is_news(window, reason))
 		daq_event(card, type, window->channel, reason, 0);
 }
@@ -260,12 +263,15 @@ static void daq_window_change(struct daq_window *window, struct daq_card *card,
 		withheld |= BIT(reason);
 	else
 		withheld &= ~BIT(reason);
-	if (withheld && !window->withheld)
+	if (withheld && !window->withheld) {
 		daq_window_revoke(window, card, reason);
-	else if (!withheld && window->withheld)
+	} else if (!withheld && window->withheld) {
 		daq_window_grant(window, card, reason);
-	else
+	} else {
 		WRITE_ONCE(window->withheld, withheld);
+		WRITE_ONCE(card->chans[window->channel].counters->window,
+			   withheld);
+	}
 }
 
 /* The register is read under the lock: what is done is not out of date. */

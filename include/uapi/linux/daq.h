@@ -125,6 +125,168 @@ enum daq_state {
 	DAQ_STATE_GONE,		/* nothing ever again */
 };
 
+/* What a segment can come to: delivered in three ways, or dropped. */
+enum daq_outcome {
+	/* counted by the driver */
+	DAQ_OUTCOME_SOCKET,		/* redirected, to an AF_XDP socket usually */
+	DAQ_OUTCOME_STACK,		/* passed to the network stack */
+	DAQ_OUTCOME_XDP_TX,		/* sent back by the XDP program */
+	DAQ_OUTCOME_DROP_XDP,
+	DAQ_OUTCOME_DROP_ABORTED,
+	DAQ_OUTCOME_DROP_RING_FULL,
+	DAQ_OUTCOME_DROP_REDIRECT,
+	DAQ_OUTCOME_DROP_NO_MEMORY,
+	DAQ_OUTCOME_DROP_NO_FRAGS,
+	DAQ_OUTCOME_DROP_BAD_DESC,	/* segments only: the rest is not believed */
+	DAQ_OUTCOME_DROP_STOPPED,
+	DAQ_HOST_OUTCOMES,
+	/* counted by the card */
+	DAQ_OUTCOME_DROP_NO_BUFFER = 0,
+	DAQ_OUTCOME_DROP_TOO_LONG,
+	DAQ_OUTCOME_DROP_FIFO_OVERRUN,
+	DAQ_CARD_OUTCOMES
+};
+
+/**
+ * struct daq_count - how much of something there was
+ * @segments: segments; an ordinary packet counts as one
+ * @frames: those of them that were the last one of their frame
+ * @bytes: bytes, headers included
+ */
+struct daq_count {
+	__u64	segments;
+	__u64	frames;
+	__u64	bytes;
+};
+
+/**
+ * struct daq_channel_counters - what is counted of a channel
+ * @host_seq: odd while the driver writes the next members; changes with them
+ * @reserved: 0
+ * @frame: frame number of the last segment that the driver has seen
+ * @time: its time by the card's clock, ns
+ * @host: what segments that got to the driver came to
+ * @generation: of the register window: counts its revocations and grants
+ * @window: why that is withheld, a bit each by enum daq_reason; 0: it is not
+ * @reserved2: 0
+ * @card_seq: as @host_seq, for the rest
+ * @reserved3: 0
+ * @produced: segments that the input made
+ * @card: those that did not get to the driver
+ * @played: packets that left the output
+ * @played_bytes: their bytes
+ * @tx_bad: packets that the card refused to play
+ * @underruns: times that the output had nothing to play
+ * @underrun_sample: the first sample that lacked, last time
+ * @fifo_level: segments in the card's FIFO, which wait to be moved
+ * @fifo_size: what that has room for
+ * @card_time: when the card's counters were last read, CLOCK_MONOTONIC, ns
+ * @reserved4: 0
+ *
+ * All that is in @host and @card is part of @produced; what is in neither is on its
+ * way.
+ */
+struct daq_channel_counters {
+	__u32	host_seq;
+	__u32	reserved;
+	__u64	frame;
+	__u64	time;
+	struct daq_count host[DAQ_HOST_OUTCOMES];
+	__u32	generation;
+	__u32	window;
+	__u64	reserved2[3];
+	__u32	card_seq;
+	__u32	reserved3;
+	struct daq_count produced;
+	struct daq_count card[DAQ_CARD_OUTCOMES];
+	__u64	played;
+	__u64	played_bytes;
+	__u64	tx_bad;
+	__u64	underruns;
+	__u64	underrun_sample;
+	__u32	fifo_level;
+	__u32	fifo_size;
+	__u64	card_time;
+	__u64	reserved4[4];
+};
+
+/**
+ * struct daq_queue_counters - what the driver does for a queue
+ * @irq_seq: odd while the interrupt handler writes the next members
+ * @reserved: 0
+ * @interrupts: interrupts
+ * @interrupt_time: when the last one came, CLOCK_MONOTONIC, ns
+ * @interrupts_lost: interrupts that should have come and did not
+ * @reserved2: 0
+ * @seq: as @irq_seq, for what the receiving side does
+ * @reserved3: 0
+ * @polls: NAPI polls
+ * @wakeups: those that handed data to sockets, one wake-up each at most
+ * @packets: packets for a socket, the stack, back out or dropped by XDP
+ * @bytes: their bytes
+ * @duplicates: fill ring entries refused: chunk already with the card
+ * @reserved4: 0
+ * @tx_seq: as @irq_seq, for what the sending side does
+ * @reserved5: 0
+ * @tx_packets: packets handed to the card
+ * @tx_bytes: their bytes
+ * @tx_dropped: packets that could not be
+ * @reserved6: 0
+ */
+struct daq_queue_counters {
+	__u32	irq_seq;
+	__u32	reserved;
+	__u64	interrupts;
+	__u64	interrupt_time;
+	__u64	interrupts_lost;
+	__u64	reserved2[4];
+	__u32	seq;
+	__u32	reserved3;
+	__u64	polls;
+	__u64	wakeups;
+	__u64	packets;
+	__u64	bytes;
+	__u64	duplicates;
+	__u64	reserved4[2];
+	__u32	tx_seq;
+	__u32	reserved5;
+	__u64	tx_packets;
+	__u64	tx_bytes;
+	__u64	tx_dropped;
+	__u64	reserved6[4];
+};
+
+#define DAQ_COUNTERS_MAGIC	0x43514144	/* "DAQC" */
+#define DAQ_COUNTERS_VERSION	1
+
+/**
+ * struct daq_counters_page - what is mapped at DAQ_MMAP_COUNTERS
+ * @magic: DAQ_COUNTERS_MAGIC
+ * @version: DAQ_COUNTERS_VERSION; another one when what is here means something else
+ * @size: bytes of all of it
+ * @channels: number of channels
+ * @channel_offset: where the struct daq_channel_counters of channel 0 is
+ * @channel_size: how far apart they are: may grow, with members at the end
+ * @queues: number of queues
+ * @queue_offset: where the struct daq_queue_counters of queue 0 is
+ * @queue_size: how far apart they are
+ * @state: enum daq_state
+ * @reserved: 0
+ */
+struct daq_counters_page {
+	__u32	magic;
+	__u32	version;
+	__u32	size;
+	__u32	channels;
+	__u32	channel_offset;
+	__u32	channel_size;
+	__u32	queues;
+	__u32	queue_offset;
+	__u32	queue_size;
+	__u32	state;
+	__u32	reserved[22];
+};
+
 /* Why a register window is not the card's. */
 enum daq_reason {
 	DAQ_REASON_NONE,	/* it is */
