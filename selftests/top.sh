@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# What `daq top` shows of a running card is what it does; cards may come and go.
+# What `daq top` shows of a running card is what it does; cards may come and go. What
+# `daq counters` shows is what ethtool does, and `daq events` ends with its card.
 
 # shellcheck disable=SC2317 # functions that only check and wait_for call
 set -u
@@ -90,8 +91,71 @@ test_top_hotplug() {
 	result $? 'top: goes on when a card goes, and ends on Ctrl-C'
 }
 
+# Nothing moves any more, and what has moved is in the counters.
+at_rest() {
+	local before=$produced
+
+	read_stats daqt0
+	produced=${stats[ch1_produced]}
+	sleep 0.3
+	[ "$produced" = "$before" ]
+}
+
+test_counters() {
+	produced=
+	wait_for 10 at_rest
+	daq counters daqt0 --channel 1-2 --json >"$dir/json"
+	check 'counters --json: as ethtool has them, and nothing is missing' \
+		python3 - "$dir/json" "${stats[ch1_produced]}" "${stats[ch1_socket]}" \
+		"${stats[queue1_irqs]}" <<-'PYTHON'
+	import json, sys
+	card = json.load(open(sys.argv[1]))
+	produced, socket, irqs = (int(value) for value in sys.argv[2:])
+	assert card["state"] == "up" and [c["id"] for c in card["channels"]] == [1, 2], card
+	channel, queue = card["channels"][0], card["queues"][0]
+	print("#", channel["produced"], channel["host"]["socket"], queue["interrupts"])
+	assert channel["produced"]["segments"] == produced > 0
+	assert channel["host"]["socket"]["segments"] == socket > 0
+	assert queue["interrupts"] == irqs and queue["wakeups"] > 0
+	every = list(channel["host"].values()) + list(channel["card"].values())
+	assert all(channel["produced"][u] == sum(c[u] for c in every) for u in every[0])
+	assert not any(channel["pending"].values())
+	PYTHON
+	matches 'counters: as tables' "$(daq counters daqt0 -c 1)" \
+		"daqt0: up*channel 1 *SEGMENTS*produced *socket *queue 1*polls *"
+	refused 'counters: no such channel' 1 '*no such channel: 4 (daqt0 has 0-3)*' \
+		daq counters daqt0 -c 4
+	refused 'counters: no such card' 1 '*no such interface: nothing0*' daq counters nothing0
+	refused 'counters: no such device' 1 '*No such file*' daq counters /dev/nothing0
+}
+
+holds_device() {
+	[[ $(readlink "/proc/$1/fd/"*) == */dev/daq[0-9]* ]]
+}
+
+# A card that goes ends them, with its last event.
+test_events() {
+	new_card daqt1 2
+	daq events daqt1 >"$dir/events" &
+	events=$!
+	daq counters daqt1 --watch --interval 60 >"$dir/watch" &
+	watch=$!
+	wait_for 20 grep -q queue "$dir/watch"
+	wait_for 20 holds_device "$events"
+	del_card daqt1
+	wait "$events"
+	result $? 'events: end when the card goes'
+	wait "$watch"
+	result $? 'counters --watch: ends at once when the card goes'
+	matches 'events: the last one is the removal' "$(<"$dir/events")" "*:*:*.* removed"
+	matches 'counters --watch: the last state is that it is gone' "$(<"$dir/watch")" \
+		"daqt1: down*daqt1: gone*"
+}
+
 begin
 make_card daqt0 4
 test_top
+test_counters
+test_events
 test_top_hotplug
 finish

@@ -17,6 +17,8 @@ _daq() {
 			--trigger --json --quiet --help"
 		[dump]="--channel --frames --gaps --count --json --read --write --help"
 		[top]="--interval --count --once --json --help"
+		[counters]="--channel --watch --interval --json --help"
+		[events]="--count --json --help"
 		[snap]="--channel --output --from --skip --view --pixel --samples --unsigned --json
 			--sample-bytes --frame --line --rate --help"
 		[verify]="--channel --source --duration --frames --from --allow-loss --json --quiet

@@ -19,6 +19,8 @@ static const struct command {
 	{ "run", cmd_run, "run a program that may not open channels itself with some of them" },
 	{ "dump", cmd_dump, "show the headers of segments, and what is lost" },
 	{ "top", cmd_top, "show what each channel does right now" },
+	{ "counters", cmd_counters, "show all that driver and card count" },
+	{ "events", cmd_events, "show what happens to a card" },
 	{ "snap", cmd_snap, "make a picture of what a channel sees" },
 	{ "verify", cmd_verify, "compare every byte with what it has to be" },
 	{ "doctor", cmd_doctor, "find what costs data or time here, and its cure" },
