@@ -365,14 +365,10 @@ static void take_queues_back(void)
 /* Channel 0 goes to queue 1, with a rule or without. */
 static int set_table(void)
 {
-	struct {
-		struct ethtool_rxfh_indir table;
-		u32 queues[CHANNELS];
-	} command = {
-		{ .cmd = ETHTOOL_SRXFHINDIR, .size = CHANNELS }, { 1, 1, 2, 3 },
-	};
+	u32 command[] = { ETHTOOL_SRXFHINDIR, CHANNELS, 1, 1, 2, 3 };
 
-	return ask_ethtool(&command);
+	/* a struct ethtool_rxfh_indir, whose queues are at its end */
+	return ask_ethtool(command);
 }
 
 static void reset_table(void)
