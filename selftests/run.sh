@@ -54,7 +54,7 @@ kinds=(
 	"pci interrupt ctl counters link.sh ptp.sh cpus.sh xdp window lifetime.sh ethtool.sh queues
 		capture xsk_bare metadata steer record.sh output forward classic abuse loss trigger sharing
 		handover observer contiguous wakeups tap.sh samples.sh formats.sh dump.sh
-		top.sh stopped"
+		top.sh snap.sh verify.sh doctor.sh stopped"
 	"pci polled lifetime.sh capture xsk_bare output record.sh"
 	"pci kicked lifetime.sh xsk_bare output record.sh wakeups"
 )
