@@ -70,7 +70,9 @@ static void daq_counters_lay_out(struct daq_card *card)
  */
 int daq_counters_alloc(struct daq_card *card)
 {
-	card->ctl->counters = vmalloc_user(daq_counters_size(card->channels));
+	/* Whole pages, for they are mapped. Who wants the card is told if there are none. */
+	card->ctl->counters = __vmalloc(daq_counters_size(card->channels),
+					GFP_KERNEL | __GFP_ZERO | __GFP_NOWARN);
 	if (!card->ctl->counters)
 		return -ENOMEM;
 	card->stats = dma_alloc_coherent(card->dev, card->channels *
