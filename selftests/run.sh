@@ -16,6 +16,8 @@
 # TEST_SCALE=        how much slower than usual the kernel is (default: 1, debug: 8)
 # TEST_BACKEND=      soft or pci: all tests of cards, on such a card, and nothing else;
 # TEST_PERSONALITY=  interrupt, polled or kicked: likewise
+# TEST_LANES=        machines that run at a time (default: 2, which is what two processors
+#                    can do; what is printed is in the same order)
 # SNAP_DIR=          folder below build/ for the pictures of snap.sh, to be looked at
 #
 # See vm/run.sh for the VM_ variables.
@@ -116,6 +118,7 @@ if [ "${1-}" = --debug ]; then
 	TEST_TIMEOUT=${TEST_TIMEOUT:-900}
 	TEST_SCALE=${TEST_SCALE:-8}
 fi
+TEST_LANES=${TEST_LANES:-2}
 # For all tests of a group together; an idle machine needs a quarter of it.
 export VM_TIMEOUT=${VM_TIMEOUT:-2400}
 
@@ -183,11 +186,12 @@ count_line() {
 	esac
 }
 
-# Reads what run-here.sh prints.
+# Reads what run-here.sh prints, and the status of what ran it, which is the last of a
+# group's log.
 show_and_count() {
 	local line
 
-	test=
+	test='' status='?'
 	while IFS= read -r line; do
 		case $line in
 		'@begin '*)
@@ -199,6 +203,9 @@ show_and_count() {
 			end_file "$test" "${line##* }"
 			finished=$((finished + 1))
 			;;
+		'@status '*)
+			status=${line##* }
+			;;
 		*)
 			[ -z "$test" ] || count_line "$line"
 			echo "    $line"
@@ -208,28 +215,53 @@ show_and_count() {
 	[ -z "$test" ] || end_file "$test" '?'
 }
 
-# run_group NAME COMMAND...: COMMAND runs the tests in the array selected.
-run_group() {
-	local name=$1 status
-
-	shift
+# show_group JOB LOG COUNT NAME: what the job writes to the log, as it comes, of as many
+# files.
+show_group() {
 	finished=0
-	echo "# $name: ${selected[*]}"
-	exec 3< <("$@" 2>&1)
-	show_and_count <&3
-	wait $!
-	status=$?
-	exec 3<&-
-	if [ "$finished" -ne "${#selected[@]}" ]; then
+	show_and_count < <(tail -n +1 -s 0.2 -f --pid="$1" "$2")
+	if [ "$finished" -ne "$3" ]; then
 		failed=$((failed + 1))
-		file_result "$name" "ended with status $status after $finished of ${#selected[@]} files"
-	elif [ "$status" -ne 0 ]; then
+		file_result "$4" "ended with status $status after $finished of $3 files"
+	elif [ "$status" != 0 ]; then
 		failed=$((failed + 1))
-		file_result "$name" "status $status: see above what the kernel or the build said"
+		file_result "$4" "status $status: see above what the kernel or the build said"
 	else
 		passed=$((passed + 1))
-		file_result "$name: every file ran, the console is as it has to be" ''
+		file_result "$4: every file ran, the console is as it has to be" ''
 	fi
+}
+
+show_groups() {
+	local job log tests name
+
+	while IFS=$'\t' read -r job log tests name; do
+		echo "# $name: $tests"
+		# shellcheck disable=SC2086 # several
+		set -- $tests
+		show_group "$job" "$log" "$#" "$name"
+	done
+}
+
+# run_group NAME COMMAND...: COMMAND runs the tests in the array selected, as soon as
+# there is a lane for it. With ALONE in the environment, when nothing else runs.
+run_group() {
+	local name=$1 lanes=${ALONE:+$TEST_LANES} log
+
+	shift
+	log=$logs/${#jobs[@]}
+	: >"$log"
+	read -rn "${lanes:=1}" <&"$free"
+	# A process group of its own, for its end to reach all of it.
+	set -m
+	{
+		"$@" 2>&1
+		echo "@status $?"
+		printf "%${lanes}s" '' | tr ' ' . >&"$free"
+	} >"$log" </dev/null &
+	set +m
+	jobs+=("$!")
+	printf '%s\t%s\t%s\t%s\n' "$!" "$log" "${selected[*]}" "$name"
 }
 
 host() {
@@ -342,52 +374,89 @@ if [ "${TEST_BACKEND-}" = pci ] && [ -z "${VM_CARDS-}" ]; then
 	bus_cards
 fi
 
-echo 'KTAP version 1'
-if [ -n "$one_kind" ]; then
-	echo "# cards: ${TEST_BACKEND:-soft}, ${TEST_PERSONALITY:-interrupt}"
-elif [ -n "$debug" ]; then
-	select_tests "${detector_tests[@]}" &&
-		VM_APPEND=kasan_multi_shot run_group "machine with planted defects" detectors
-else
-	select_tests "${host_tests[@]}" && run_group host host
-fi
-select_tests "${plain_tests[@]}" && run_group machine guest
-select_tests "${user_tests[@]}" && run_group "machine with applications" guest
-select_tests "${library_tests[@]}" && run_group "machine with consumers" guest
-select_tests "${bounce_tests[@]}" &&
-	VM_APPEND="${VM_APPEND-} swiotlb=65536,force" run_group "machine with bounce buffers" guest
-select_tests "${reconf_tests[@]}" &&
-	VM_APPEND="${VM_APPEND-} swiotlb=65536,force" \
-		run_group "machine that is reconfigured" guest
-select_tests "${hostile_tests[@]}" &&
-	VM_APPEND="${VM_APPEND-} $hostile_kernel" run_group "machine with hostile users" guest
-if [ -n "$one_kind" ]; then
-	finish
-	exit
-fi
-for kind in "${kinds[@]}"; do
-	# pci.sh and external.sh have to do there, for the time that it takes.
-	[[ -n $debug && $kind = pci* ]] || run_kind "$kind"
-done
-select_tests "${pci_tests[@]}" &&
-	VM_CARDS="$pci_cards" run_group "machine with PCI cards" guest
-select_tests "${external_tests[@]}" && make_inputs &&
-	VM_CARDS="$external_cards" run_group "machine with PCI cards and files" guest
-select_tests "${removal_tests[@]}" &&
-	VM_MONITOR=1 VM_CARDS="$removal_cards" run_group "machine whose PCI cards go" guest
-select_tests "${iommu_tests[@]}" &&
-	VM_MONITOR=1 VM_APPEND="${VM_APPEND-} intel_iommu=on" VM_CARDS="$removal_cards" \
-		VM_QEMU="${VM_QEMU-} -device intel-iommu,caching-mode=on" \
-		run_group "machine with an IOMMU" guest
-select_tests "${fault_tests[@]}" &&
-	VM_CARDS="$fault_cards" run_group "machine with PCI cards that have faults" guest
-select_tests "${frames_tests[@]}" && make_frames &&
-	VM_CARDS="$frames_cards" run_group "machine with PCI cards that see pictures" guest
-select_tests "${rate_tests[@]}" && make_frames &&
-	VM_CARDS="$rate_cards" run_group "machine with PCI cards in a hurry" guest
-select_tests "${failing_tests[@]}" &&
-	VM_CARDS='--channels 2' run_group "machine where allocations fail" guest
-if [ -z "$debug" ]; then
+# ---- What runs where ----
+
+stop_groups() {
+	local job
+
+	for job in "${jobs[@]}"; do
+		kill -TERM -- "-$job"
+	done
+} 2>/dev/null
+
+# Starts everything that is wanted, and says so for show_groups. A file with a character
+# for each lane that is free.
+queue_groups() {
+	jobs=()
+	trap stop_groups EXIT
+	trap exit HUP INT TERM
+	mkfifo "$logs/free"
+	exec {free}<>"$logs/free"
+	printf "%${TEST_LANES}s" '' | tr ' ' . >&"$free"
+	start_first
+	start_common
+	[ -n "$one_kind" ] || start_special
+	wait
+}
+
+# What has nothing to do with which card it is, or shows that the rest means anything.
+start_first() {
+	if [ -n "$one_kind" ]; then
+		:
+	elif [ -n "$debug" ]; then
+		select_tests "${detector_tests[@]}" &&
+			VM_APPEND=kasan_multi_shot run_group "machine with planted defects" detectors
+	else
+		select_tests "${host_tests[@]}" && run_group host host
+	fi
+}
+
+# On software cards, or those that TEST_BACKEND and TEST_PERSONALITY tell.
+start_common() {
+	local bounce="${VM_APPEND-} swiotlb=65536,force"
+
+	select_tests "${plain_tests[@]}" && run_group machine guest
+	select_tests "${user_tests[@]}" && run_group "machine with applications" guest
+	select_tests "${library_tests[@]}" && run_group "machine with consumers" guest
+	select_tests "${bounce_tests[@]}" &&
+		VM_APPEND=$bounce run_group "machine with bounce buffers" guest
+	select_tests "${reconf_tests[@]}" &&
+		VM_APPEND=$bounce run_group "machine that is reconfigured" guest
+	select_tests "${hostile_tests[@]}" &&
+		VM_APPEND="${VM_APPEND-} $hostile_kernel" run_group "machine with hostile users" guest
+}
+
+# Of machines and cards that something is special about.
+start_special() {
+	local kind
+
+	for kind in "${kinds[@]}"; do
+		# pci.sh and external.sh have to do there, for the time that it takes.
+		[[ -n $debug && $kind = pci* ]] || run_kind "$kind"
+	done
+	select_tests "${pci_tests[@]}" &&
+		VM_CARDS="$pci_cards" run_group "machine with PCI cards" guest
+	select_tests "${external_tests[@]}" && make_inputs &&
+		VM_CARDS="$external_cards" run_group "machine with PCI cards and files" guest
+	select_tests "${removal_tests[@]}" &&
+		VM_MONITOR=1 VM_CARDS="$removal_cards" run_group "machine whose PCI cards go" guest
+	select_tests "${iommu_tests[@]}" &&
+		VM_MONITOR=1 VM_APPEND="${VM_APPEND-} intel_iommu=on" VM_CARDS="$removal_cards" \
+			VM_QEMU="${VM_QEMU-} -device intel-iommu,caching-mode=on" \
+			run_group "machine with an IOMMU" guest
+	select_tests "${fault_tests[@]}" &&
+		VM_CARDS="$fault_cards" run_group "machine with PCI cards that have faults" guest
+	select_tests "${frames_tests[@]}" && make_frames &&
+		VM_CARDS="$frames_cards" run_group "machine with PCI cards that see pictures" guest
+	select_tests "${failing_tests[@]}" &&
+		VM_CARDS='--channels 2' run_group "machine where allocations fail" guest
+	[ -n "$debug" ] || start_counting
+	select_tests "${rate_tests[@]}" && make_frames &&
+		ALONE=1 VM_CARDS="$rate_cards" run_group "machine with PCI cards in a hurry" guest
+}
+
+# What counts, or needs another kernel than the debug kernel.
+start_counting() {
 	select_tests "${counted_tests[@]}" &&
 		VM_CLOCK=virtual VM_CPUS=1 run_group "machine that counts instructions" guest
 	select_tests "${bench_tests[@]}" &&
@@ -397,6 +466,23 @@ if [ -z "$debug" ]; then
 	select_tests "${newer_tests[@]}" &&
 		VM_KERNEL=7 run_group "machine with kernel 7" guest
 	select_tests "${suite_jobs[@]}" &&
-		run_group "machine with the kernel's own tests" suites
+		ALONE=1 run_group "machine with the kernel's own tests" suites
+}
+
+one_kind=${TEST_BACKEND-}${TEST_PERSONALITY-}
+if [ "${TEST_BACKEND-}" = pci ] && [ -z "${VM_CARDS-}" ]; then
+	bus_cards
 fi
+mkdir -p build
+logs=$(mktemp -d build/test.XXXXXX)
+exec 3< <(queue_groups)
+queue=$!
+trap 'kill "$queue" 2>/dev/null; rm -rf "$logs"' EXIT
+trap 'exit 129' HUP
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+echo 'KTAP version 1'
+[ -z "$one_kind" ] || echo "# cards: ${TEST_BACKEND:-soft}, ${TEST_PERSONALITY:-interrupt}"
+show_groups <&3
 finish
