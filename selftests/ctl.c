@@ -420,6 +420,33 @@ static void test_windows(void)
 	mnl_socket_close(socket);
 }
 
+/* The next one that is not of a channel. */
+static bool read_of_card(int fd, struct daq_event *event)
+{
+	while (poll_device(fd, 5000) & POLLIN && read(fd, event, sizeof(*event)) == sizeof(*event))
+		if (event->channel == DAQ_EV_CARD)
+			return true;
+	return false;
+}
+
+static void test_sleep(void)
+{
+	int fd = open_device(0), slept = machine_sleeps("devices");
+	struct daq_event asleep, awake;
+
+	if (slept < 0) {
+		ktap_skip("sleep", "this kernel does not test sleep");
+	} else {
+		ktap_ok(slept, "sleep: the machine sleeps and wakes up");
+		ktap_ok(read_of_card(fd, &asleep) && asleep.type == DAQ_EV_SUSPENDED &&
+			asleep.reason == DAQ_REASON_SUSPEND, "sleep: an event tells of it");
+		ktap_ok(read_of_card(fd, &awake) && awake.type == DAQ_EV_RESUMED &&
+			awake.reason == 0 && awake.time > asleep.time,
+			"sleep: and the next that it is over");
+	}
+	close(fd);
+}
+
 int main(void)
 {
 	ktap_begin();
@@ -430,6 +457,7 @@ int main(void)
 	test_offsets();
 	test_netlink();
 	test_windows();
+	test_sleep();
 	test_removal();
 	return ktap_end();
 }

@@ -580,7 +580,8 @@ static int daq_soft_resume(struct device *dev)
 		dev_close(netdev);
 	}
 	rtnl_unlock();
-	daq_event(&soft->card, DAQ_EV_RESUMED, DAQ_EV_CARD, 0, 0);
+	if (!err)
+		daq_event(&soft->card, DAQ_EV_RESUMED, DAQ_EV_CARD, 0, 0);
 	return err;
 }
 
