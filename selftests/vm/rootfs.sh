@@ -75,7 +75,7 @@ path_excludes=(
 unused_drivers=(
 	drivers/gpu/drm/{amd,i915,nouveau,radeon,xe}
 	drivers/media/{dvb-frontends,pci,tuners,usb}
-	drivers/net/wireless drivers/{comedi,hwmon,iio,infiniband,staging}
+	drivers/net/wireless drivers/{hwmon,iio,infiniband,staging}
 	sound/soc
 )
 
