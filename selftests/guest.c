@@ -474,6 +474,7 @@ u64 steer_malformed(unsigned int channel)
 }
 
 unsigned int bare_metadata_len;
+const char *bare_interface;
 int bare_memory_file = -1;
 
 static void create_umem(struct bare *bare)
@@ -514,7 +515,8 @@ int bare_open(struct bare *bare, unsigned int queue, unsigned int bind_flags, st
 		create_umem(bare);
 	}
 	for (try = 0; try < 100; try++) {
-		err = xsk_socket__create(&bare->xsk, ifname, queue, bare->umem, &bare->rx,
+		err = xsk_socket__create(&bare->xsk, bare_interface ? bare_interface : ifname,
+					 queue, bare->umem, &bare->rx,
 					 bare_tx_size ? &bare->tx : NULL, &config);
 		if (err != -EBUSY)
 			break;

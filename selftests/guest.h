@@ -142,6 +142,8 @@ extern unsigned int bare_rx_size;
 extern unsigned int bare_tx_size;
 /* Of its TX metadata; 0: none. */
 extern unsigned int bare_metadata_len;
+/* Its interface; NULL: the one under test. */
+extern const char *bare_interface;
 /* What its memory is a mapping of; -1: of nothing, it is anonymous. */
 extern int bare_memory_file;
 

@@ -90,8 +90,15 @@ struct result {
 	struct bench_counts counts;
 	unsigned int faults;
 	u64 lost;
+	unsigned int begun;	/* number of the first frame */
 	unsigned int frames;
 };
+
+static u64 work_of(const struct bench_counts *counts)
+{
+	return counts->ticks[BENCH_USER] + counts->ticks[BENCH_SYSTEM] +
+	       counts->ticks[BENCH_IRQ] + counts->ticks[BENCH_SOFTIRQ];
+}
 
 static unsigned int page_faults(void)
 {
@@ -101,10 +108,22 @@ static unsigned int page_faults(void)
 	return usage.ru_minflt + usage.ru_majflt;
 }
 
+static void count(const struct bench_options *options, struct result *result)
+{
+	unsigned int flags = options->events ? BENCH_F_EVENTS : 0;
+
+	if (ioctl(bench_fd, BENCH_START, flags))
+		ktap_die("BENCH_START: %m");
+	result->begun = bench_frames;
+	options->which->receive(result->begun + options->frames);
+	result->frames = bench_frames - result->begun;
+	if (ioctl(bench_fd, BENCH_STOP, &result->counts))
+		ktap_die("BENCH_STOP: %m");
+}
+
 static void measure(const struct bench_options *options, struct result *result)
 {
 	const struct bench_case *which = options->which;
-	unsigned int begun, flags = options->events ? BENCH_F_EVENTS : 0;
 
 	which->receive(WARM_UP);
 	/* what was lost before everything ran does not matter */
@@ -112,13 +131,7 @@ static void measure(const struct bench_options *options, struct result *result)
 	/* nor do frames that came meanwhile */
 	which->receive(bench_frames + WARM_UP);
 	result->faults = page_faults();
-	if (ioctl(bench_fd, BENCH_START, flags))
-		ktap_die("BENCH_START: %m");
-	begun = bench_frames;
-	which->receive(begun + options->frames);
-	result->frames = bench_frames - begun;
-	if (ioctl(bench_fd, BENCH_STOP, &result->counts))
-		ktap_die("BENCH_STOP: %m");
+	count(options, result);
 	result->faults = page_faults() - result->faults;
 	result->lost = which->lost() + dropped - result->lost;
 }
@@ -143,20 +156,18 @@ static void tell(const struct bench_options *options, struct result *result,
 		 const struct bench_scale *scale)
 {
 	double per_tick = (double)scale->loop_instructions / scale->loop_ticks;
-	u64 elapsed = 0, work = 0;
+	u64 elapsed = 0;
 	unsigned int i, n = result->frames;
 
-	for (i = 0; i < BENCH_CONTEXTS; i++) {
+	for (i = 0; i < BENCH_CONTEXTS; i++)
 		elapsed += result->counts.ticks[i];
-		if (i == BENCH_USER || i == BENCH_SYSTEM || i == BENCH_IRQ || i == BENCH_SOFTIRQ)
-			work += result->counts.ticks[i];
-	}
 	printf("case=%s segment=%u frame=%u channels=%u buffer=%zu rx_frames=%u touch=%d rate=%" PRIu64
 	       " frames=%u lost=%" PRIu64 " per_tick=%.4f khz=%" PRIu64 " overhead=%" PRIu64
 	       " elapsed=%" PRIu64 " work=%" PRIu64,
 	       options->which->name, options->segment, options->frame, options->channels,
 	       options->buffer, options->rx_frames, options->touch, options->rate, n,
-	       result->lost, per_tick, (u64)scale->khz, (u64)scale->overhead, elapsed, work);
+	       result->lost, per_tick, (u64)scale->khz, (u64)scale->overhead, elapsed,
+	       work_of(&result->counts));
 	for (i = 0; i < BENCH_CONTEXTS; i++)
 		printf(" %s=%" PRIu64, contexts[i], (u64)result->counts.ticks[i]);
 	for (i = 0; i < BENCH_EVENTS; i++)
@@ -164,8 +175,8 @@ static void tell(const struct bench_options *options, struct result *result,
 			printf(" %s=-", events[i]);
 		else
 			printf(" %s=%" PRIu64, events[i], (u64)result->counts.events[i]);
-	n = n < MAX_FRAMES ? n : MAX_FRAMES;
-	memmove(latency, latency + 2 * WARM_UP, n * sizeof(*latency));
+	n = n < MAX_FRAMES - result->begun ? n : MAX_FRAMES - result->begun;
+	memmove(latency, latency + result->begun, n * sizeof(*latency));
 	qsort(latency, n, sizeof(*latency), compare);
 	printf(" rusage_faults=%u p50=%" PRIu64 " p99=%" PRIu64 " max=%" PRIu64 "\n",
 	       result->faults, latency[n / 2], latency[n * 99 / 100], latency[n - 1]);
@@ -180,14 +191,14 @@ static void run(const struct bench_options *options)
 	open_module();
 	if (ioctl(bench_fd, BENCH_SCALE, &scale))
 		ktap_die("BENCH_SCALE: %m");
-	if (which->card)
+	if (which->flags & BENCH_OF_CARD)
 		set_up_card(options);
 	touch = options->touch;
 	which->open(options);
-	if (which->card)
+	if (which->flags & BENCH_OF_CARD)
 		set_source(0, options->channels - 1, DAQ_SOURCE_COUNTER);
 	measure(options, &result);
-	if (which->card)
+	if (which->flags & BENCH_OF_CARD)
 		set_source(0, options->channels - 1, DAQ_SOURCE_NONE);
 	which->close();
 	close(bench_fd);

@@ -121,12 +121,13 @@ static struct bare bare;
 static bool inside;	/* a packet */
 static bool last;	/* of its frame */
 
-static void open_bare(const struct bench_options *wanted, unsigned int mode)
+/* XDP_ZEROCOPY or XDP_COPY: the socket, which no program gives anything to yet. */
+int bench_open_bare(const struct bench_options *wanted, unsigned int mode)
 {
 	options = *wanted;
 	if (options.frame > CHUNKS / 3 * 3840)
 		ktap_die("no room for frames of %u bytes", options.frame);
-	steer_attach();
+	bare_interface = bench_interface;
 	bare_rx_size = 2 * CHUNKS;
 	bare_tx_size = 0;
 	if (bare_open(&bare, 0, mode | XDP_USE_SG | XDP_USE_NEED_WAKEUP, NULL))
@@ -135,17 +136,21 @@ static void open_bare(const struct bench_options *wanted, unsigned int mode)
 		ktap_die("not the mode that was asked for");
 	bare_post_range(&bare, 0, CHUNKS);
 	bare_kick(&bare);
-	steer_channel(0, &bare);
+	return xsk_socket__fd(bare.xsk);
 }
 
 static void open_zero_copy(const struct bench_options *wanted)
 {
-	open_bare(wanted, XDP_ZEROCOPY);
+	steer_attach();
+	bench_open_bare(wanted, XDP_ZEROCOPY);
+	steer_channel(0, &bare);
 }
 
 static void open_copy(const struct bench_options *wanted)
 {
-	open_bare(wanted, XDP_COPY);
+	steer_attach();
+	bench_open_bare(wanted, XDP_COPY);
+	steer_channel(0, &bare);
 }
 
 static void take_descriptor(const struct xdp_desc *desc)
@@ -190,7 +195,7 @@ static bool take_batch(void)
 	return true;
 }
 
-static void receive_bare(unsigned int until)
+void bench_receive_bare(unsigned int until)
 {
 	struct pollfd pollfd = { .fd = xsk_socket__fd(bare.xsk), .events = POLLIN };
 
@@ -199,7 +204,7 @@ static void receive_bare(unsigned int until)
 			ktap_die("no frame");
 }
 
-static u64 bare_lost(void)
+u64 bench_bare_lost(void)
 {
 	struct xdp_statistics statistics = { 0 };
 	socklen_t len = sizeof(statistics);
@@ -209,9 +214,14 @@ static u64 bare_lost(void)
 	return statistics.rx_dropped + statistics.rx_ring_full;
 }
 
-static void close_bare(void)
+void bench_close_bare(void)
 {
 	bare_close(&bare);
+}
+
+static void close_steered(void)
+{
+	bench_close_bare();
 	steer_detach();
 }
 
@@ -455,24 +465,28 @@ static void close_module(void)
 }
 
 const struct bench_case bench_cases[] = {
-	{ "a", "libdaqring, zero copy", true, open_ring, receive_ring, ring_lost, close_ring },
-	{ "b", "bare libxdp, zero copy", true, open_zero_copy, receive_bare, bare_lost, close_bare },
-	{ "c", "AF_XDP, copy mode", true, open_copy, receive_bare, bare_lost, close_bare },
-	{ "d", "AF_PACKET, recvfrom", true, bench_open_packets, bench_receive_packets,
+	{ "a", "libdaqring, zero copy", BENCH_OF_CARD, open_ring, receive_ring, ring_lost, close_ring },
+	{ "b", "bare libxdp, zero copy", BENCH_OF_CARD, open_zero_copy, bench_receive_bare,
+	  bench_bare_lost, close_steered },
+	{ "c", "AF_XDP, copy mode", BENCH_OF_CARD, open_copy, bench_receive_bare, bench_bare_lost,
+	  close_steered },
+	{ "d", "AF_PACKET, recvfrom", BENCH_OF_CARD, bench_open_packets, bench_receive_packets,
 	  bench_packets_lost, bench_close_packets },
-	{ "e", "AF_PACKET, TPACKET_V3", true, bench_open_tpacket, bench_receive_tpacket,
+	{ "e", "AF_PACKET, TPACKET_V3", BENCH_OF_CARD, bench_open_tpacket, bench_receive_tpacket,
 	  bench_packets_lost, bench_close_tpacket },
-	{ "f", "read() into pinned pages", false, open_pinned, receive_reads, module_lost,
+	{ "f", "read() into pinned pages", 0, open_pinned, receive_reads, module_lost,
 	  close_pinned },
-	{ "g", "read() with copy_to_user", false, open_read, receive_reads, module_lost,
+	{ "g", "read() with copy_to_user", 0, open_read, receive_reads, module_lost,
 	  close_module },
-	{ "h", "polling thread, signal, ioctl", false, open_signals, receive_signals,
+	{ "h", "polling thread, signal, ioctl", 0, open_signals, receive_signals,
 	  module_lost, close_module },
-	{ "vivid", "V4L2 mmap, vivid", false, bench_open_vivid, bench_receive_vivid,
+	{ "vivid", "V4L2 mmap, vivid", 0, bench_open_vivid, bench_receive_vivid,
 	  bench_vivid_lost, bench_close_vivid },
-	{ "veth-d", "AF_PACKET, recvfrom, veth", false, bench_open_veth,
-	  bench_receive_packets, bench_packets_lost, bench_close_veth },
-	{ "veth-e", "AF_PACKET, TPACKET_V3, veth", false, bench_open_veth_ring,
-	  bench_receive_tpacket, bench_packets_lost, bench_close_veth_ring },
+	{ "veth-d", "AF_PACKET, recvfrom, veth", 0, bench_open_veth,
+	  bench_receive_packets, bench_veth_lost, bench_close_veth },
+	{ "veth-e", "AF_PACKET, TPACKET_V3, veth", 0, bench_open_veth_ring,
+	  bench_receive_tpacket, bench_veth_lost, bench_close_veth_ring },
+	{ "veth-x", "AF_XDP, native, copy mode, veth", 0, bench_open_veth_xdp,
+	  bench_receive_bare, bench_veth_xdp_lost, bench_close_veth_xdp },
 	{ }
 };

@@ -21,12 +21,14 @@ struct bench_options {
 	bool events;		/* count all events */
 };
 
+/* The card is the daq driver's, not the module's own. */
+#define BENCH_OF_CARD	0x1
+
 /* A consumer: the functions end the program when they cannot do their work. */
 struct bench_case {
 	const char *name;
 	const char *title;
-	/* of the daq driver, not of the module's own */
-	bool card;
+	unsigned int flags;
 	void (*open)(const struct bench_options *options);
 	/* receives until the frame that is number @until has come */
 	void (*receive)(unsigned int until);
@@ -42,7 +44,11 @@ extern volatile unsigned int bench_frames;
 /* What packet sockets listen to; NULL: the card. */
 extern const char *bench_interface;
 
-/* Packet sockets, which veth is received with, too. */
+/* Sockets, which veth is received with, too. */
+int bench_open_bare(const struct bench_options *options, unsigned int mode);
+void bench_receive_bare(unsigned int until);
+u64 bench_bare_lost(void);
+void bench_close_bare(void);
 void bench_open_packets(const struct bench_options *options);
 void bench_receive_packets(unsigned int until);
 u64 bench_packets_lost(void);
@@ -57,9 +63,13 @@ void bench_receive_vivid(unsigned int until);
 u64 bench_vivid_lost(void);
 void bench_close_vivid(void);
 void bench_open_veth(const struct bench_options *options);
+u64 bench_veth_lost(void);
 void bench_close_veth(void);
 void bench_open_veth_ring(const struct bench_options *options);
 void bench_close_veth_ring(void);
+void bench_open_veth_xdp(const struct bench_options *options);
+u64 bench_veth_xdp_lost(void);
+void bench_close_veth_xdp(void);
 
 /* Bytes that have come: read if that is wanted. */
 void bench_touch(const void *data, size_t len);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* References from outside: what the kernel has for such data, without a card of ours. */
 #include <arpa/inet.h>
+#include <bpf/bpf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/if_packet.h>
@@ -170,6 +171,31 @@ void bench_open_veth(const struct bench_options *options)
 	start_sender(options);
 }
 
+/* What a device has dropped: the sender is not told. */
+static u64 dropped_by(const char *name, const char *counter)
+{
+	unsigned long long count;
+	char path[80];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/sys/class/net/%s/statistics/%s", name, counter);
+	file = fopen(path, "r");
+	if (!file || fscanf(file, "%llu", &count) != 1)
+		ktap_die("%s: %m", path);
+	fclose(file);
+	return count;
+}
+
+static u64 lost_in_between(void)
+{
+	return dropped_by("bench0", "tx_dropped") + dropped_by("bench1", "rx_dropped");
+}
+
+u64 bench_veth_lost(void)
+{
+	return bench_packets_lost() + lost_in_between();
+}
+
 void bench_open_veth_ring(const struct bench_options *options)
 {
 	make_veth();
@@ -194,4 +220,48 @@ void bench_close_veth_ring(void)
 {
 	stop_sender();
 	bench_close_tpacket();
+}
+
+/* ---- The same with AF_XDP: a program gives all there is to one socket ---- */
+
+static int give_program(int map)
+{
+	struct bpf_insn insns[] = {
+		{ .code = BPF_LD | BPF_DW | BPF_IMM, .dst_reg = BPF_REG_1,
+		  .src_reg = BPF_PSEUDO_MAP_FD, .imm = map },
+		{ 0 },
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_2 },
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_3, .imm = XDP_PASS },
+		{ .code = BPF_JMP | BPF_CALL, .imm = BPF_FUNC_redirect_map },
+		{ .code = BPF_JMP | BPF_EXIT },
+	};
+
+	return xdp_load(insns, sizeof(insns) / sizeof(*insns));
+}
+
+/* veth has no other mode than copy. */
+void bench_open_veth_xdp(const struct bench_options *options)
+{
+	int map = bpf_map_create(BPF_MAP_TYPE_XSKMAP, "bench", 4, 4, 1, NULL), fd;
+	u32 key = 0;
+
+	if (map < 0)
+		ktap_die("cannot make a map for sockets: %m");
+	make_veth();
+	xdp_attach(bench_interface, give_program(map));
+	fd = bench_open_bare(options, XDP_COPY);
+	if (bpf_map_update_elem(map, &key, &fd, 0))
+		ktap_die("cannot use the socket: %m");
+	start_sender(options);
+}
+
+u64 bench_veth_xdp_lost(void)
+{
+	return bench_bare_lost() + lost_in_between();
+}
+
+void bench_close_veth_xdp(void)
+{
+	stop_sender();
+	bench_close_bare();
 }

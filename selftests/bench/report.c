@@ -324,24 +324,48 @@ static void put_scaling(const char *group, const char *key, const char *title)
 	put("\n");
 }
 
+static const struct {
+	const char *name;
+	const char *title;
+} outside[] = {
+	{ "vivid", "V4L2 mmap, vivid" },
+	{ "veth-d", "AF_PACKET, recvfrom, veth" },
+	{ "veth-e", "AF_PACKET, TPACKET_V3, veth" },
+	{ "veth-x", "AF_XDP, native, copy mode, veth" },
+};
+
+static void put_other(const char *name, const char *title)
+{
+	const struct row *fetch = find("outside", name), *touch = find("touched", name);
+	const struct row *row = find("events", name);
+
+	if (!fetch)
+		return;
+	put("| %s | %s | %s | %.4f |", name, title, text_of(fetch, "frame"), per_byte(fetch));
+	if (touch)
+		put(" %.4f |", per_byte(touch));
+	else
+		put(" |");
+	put(" %.4f |", (instructions(fetch, "work") + instructions(fetch, "card") +
+			instructions(fetch, "clock")) / bytes(fetch));
+	put_event(fetch, "sleeps");
+	put_event(row, "syscalls");
+	put_event(row, "rusage_faults");
+	put(" %s |\n", text_of(fetch, "lost"));
+}
+
 static void put_outside(void)
 {
 	unsigned int i;
 
 	if (!find("outside", NULL) && !find("missing", NULL))
 		return;
-	put("Others, per frame of so many bytes:\n\n"
-	    "| way | frame | touch | instr./frame | instr./byte | wake-ups | lost |\n"
-	    "|---|---:|---|---:|---:|---:|---:|\n");
-	for (i = 0; i < row_count; i++) {
-		const struct row *row = &rows[i];
-
-		if (is(row, "outside", NULL))
-			put("| %s | %s | %s | %.0f | %.4f | %.3g | %s |\n", text_of(row, "case"),
-			    text_of(row, "frame"), value_of(row, "touch") ? "yes" : "no",
-			    instructions(row, "work") / frames(row), per_byte(row),
-			    per_frame(row, "sleeps"), text_of(row, "lost"));
-	}
+	put("Others, events per frame of so many bytes; instructions per byte, without and with those\n"
+	    "of the source and the clock:\n\n"
+	    "| | way | frame | fetch | touch | fetch, with the source | wake-ups | system calls | page faults | lost |\n"
+	    "|---|---|---:|---:|---:|---:|---:|---:|---:|---:|\n");
+	for (i = 0; i < sizeof(outside) / sizeof(*outside); i++)
+		put_other(outside[i].name, outside[i].title);
 	put("\n");
 	for (i = 0; i < row_count; i++) {
 		if (is(&rows[i], "missing", NULL))

@@ -1,14 +1,15 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# usage: run.sh [short]
+# usage: run.sh [short|outside]
 #
 # Measures what it costs to receive a card's data with this driver and in other ways, in
 # one and the same virtual machine, whose time is the number of instructions that it has
 # executed. Tables, curves and all numbers are in build/bench then: table.md, *.png,
 # results. Its output is KTAP: whether the steady state is as it has to be.
 #
-#   short  only what shows that it works
+#   short    only what shows that it works
+#   outside  only a, and the references from outside
 #
 # Environment:
 #   NATIVE=1      no virtual machine: on this one, where the driver is installed. Times
