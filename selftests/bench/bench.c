@@ -110,7 +110,8 @@ static unsigned int page_faults(void)
 
 static void count(const struct bench_options *options, struct result *result)
 {
-	unsigned int flags = options->events ? BENCH_F_EVENTS : 0;
+	unsigned int flags = (options->events ? BENCH_F_EVENTS : 0) |
+			     (options->which->flags & BENCH_WOKEN ? BENCH_F_WAKES : 0);
 
 	if (ioctl(bench_fd, BENCH_START, flags))
 		ktap_die("BENCH_START: %m");

@@ -26,6 +26,8 @@ struct bench_cpu {
 	u32 depth;
 	u8 context;
 	u8 outer[BENCH_DEPTH];
+	bool waking;		/* instead of @waker */
+	u8 waker;
 	u64 ticks[BENCH_CONTEXTS];
 	u64 events[BENCH_EVENTS];
 };
@@ -80,8 +82,13 @@ static u8 bench_task_context(const struct task_struct *task)
 	for (i = 0; i < ARRAY_SIZE(bench_names); i++)
 		if (!strncmp(task->comm, bench_names[i].name,
 			     strlen(bench_names[i].name)))
-			return bench_names[i].context;
-	return BENCH_OTHER;
+			break;
+	if (i == ARRAY_SIZE(bench_names))
+		return BENCH_OTHER;
+	/* a source that is a timer may run there, and no network does */
+	if (bench_names[i].context == BENCH_SOFTIRQ && bench_flags & BENCH_F_WAKES)
+		return BENCH_CLOCK;
+	return bench_names[i].context;
 }
 
 /* What happens between these two is counted for nobody. */
@@ -139,6 +146,38 @@ static void bench_sched_switch(void *data, bool preempt, struct task_struct *pre
 		cpu->events[BENCH_SLEEPS]++;
 	cpu->depth = 0;
 	cpu->context = bench_task_context(next);
+	bench_end(cpu, flags);
+}
+
+/* A source without interrupts wakes the consumer itself: what an interrupt would do. */
+
+static void bench_sched_waking(void *data, struct task_struct *task)
+{
+	unsigned long flags;
+	struct bench_cpu *cpu;
+
+	if (task->tgid != bench_consumer)
+		return;
+	cpu = bench_begin(&flags);
+	if (cpu->context == BENCH_CARD || cpu->context == BENCH_CLOCK) {
+		cpu->waker = cpu->context;
+		cpu->waking = true;
+		cpu->context = BENCH_IRQ;
+	}
+	bench_end(cpu, flags);
+}
+
+static void bench_sched_wakeup(void *data, struct task_struct *task)
+{
+	unsigned long flags;
+	struct bench_cpu *cpu;
+
+	if (task->tgid != bench_consumer)
+		return;
+	cpu = bench_begin(&flags);
+	if (cpu->waking)
+		cpu->context = cpu->waker;
+	cpu->waking = false;
 	bench_end(cpu, flags);
 }
 
@@ -278,15 +317,18 @@ static void bench_map_sg(void *data, struct device *dev, struct scatterlist *sg,
 }
 
 #define BENCH_ALWAYS	(-1)
+#define BENCH_WAKES	(-2)	/* with BENCH_F_WAKES */
 
 static struct bench_probe {
 	const char *name;
 	void *probe;
-	int event;		/* that it counts, or BENCH_ALWAYS */
+	int event;		/* that it counts, or one of these */
 	struct tracepoint *point;
 	bool registered;
 } bench_probes[] = {
 	{ "sched_switch", bench_sched_switch, BENCH_ALWAYS },
+	{ "sched_waking", bench_sched_waking, BENCH_WAKES },
+	{ "sched_wakeup", bench_sched_wakeup, BENCH_WAKES },
 	{ "irq_work_entry", bench_card_irq_entry, BENCH_ALWAYS },
 	{ "irq_work_exit", bench_vector_exit, BENCH_ALWAYS },
 	{ "local_timer_entry", bench_clock_entry, BENCH_ALWAYS },
@@ -336,6 +378,19 @@ static void bench_unregister(void)
 	tracepoint_synchronize_unregister();
 }
 
+/* Of several processors one may begin to wake a task and another one end it. */
+static bool bench_is_wanted(const struct bench_probe *probe, u32 flags)
+{
+	switch (probe->event) {
+	case BENCH_ALWAYS:
+		return true;
+	case BENCH_WAKES:
+		return flags & BENCH_F_WAKES && num_online_cpus() == 1;
+	default:
+		return flags & BENCH_F_EVENTS;
+	}
+}
+
 static int bench_register(u32 flags)
 {
 	u32 i;
@@ -344,8 +399,7 @@ static int bench_register(u32 flags)
 	for (i = 0; i < ARRAY_SIZE(bench_probes); i++) {
 		struct bench_probe *probe = &bench_probes[i];
 
-		if (!probe->point ||
-		    (probe->event != BENCH_ALWAYS && !(flags & BENCH_F_EVENTS)))
+		if (!probe->point || !bench_is_wanted(probe, flags))
 			continue;
 		err = tracepoint_probe_register(probe->point, probe->probe, NULL);
 		if (err) {
@@ -384,12 +438,12 @@ int bench_count_start(u32 flags)
 		goto out;
 	}
 	bench_consumer = current->tgid;
+	bench_flags = flags;
 	memset(bench_threads, 0, sizeof(bench_threads));
 	err = bench_register(flags);
 	if (err)
 		goto out;
 	bench_counting = true;
-	bench_flags = flags;
 	on_each_cpu(bench_reset_cpu, NULL, 1);
 out:
 	mutex_unlock(&bench_count_lock);
@@ -430,7 +484,7 @@ void bench_count_stop(struct bench_counts *counts)
 				counts->events[i] += from->events[i];
 		}
 		for (i = 0; i < ARRAY_SIZE(bench_probes); i++)
-			if (bench_probes[i].event != BENCH_ALWAYS &&
+			if (bench_probes[i].event >= 0 &&
 			    bench_probes[i].registered)
 				counts->missing |= BIT_ULL(bench_probes[i].event);
 		counts->missing ^= GENMASK_ULL(BENCH_EVENTS - 1, BENCH_SYSCALLS);

@@ -23,6 +23,8 @@ struct bench_options {
 
 /* The card is the daq driver's, not the module's own. */
 #define BENCH_OF_CARD	0x1
+/* The source wakes the consumer, without an interrupt of its own. */
+#define BENCH_WOKEN	0x2
 
 /* A consumer: the functions end the program when they cannot do their work. */
 struct bench_case {
@@ -70,6 +72,12 @@ void bench_close_veth_ring(void);
 void bench_open_veth_xdp(const struct bench_options *options);
 u64 bench_veth_xdp_lost(void);
 void bench_close_veth_xdp(void);
+
+/* comedi.c: another one */
+void bench_open_comedi(const struct bench_options *options);
+void bench_receive_comedi(unsigned int until);
+u64 bench_comedi_lost(void);
+void bench_close_comedi(void);
 
 /* Bytes that have come: read if that is wanted. */
 void bench_touch(const void *data, size_t len);

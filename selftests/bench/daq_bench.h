@@ -45,6 +45,7 @@ struct bench_counts {
 };
 
 #define BENCH_F_EVENTS	0x1	/* count all events, which costs more */
+#define BENCH_F_WAKES	0x2	/* that a source wakes the consumer is not its own work */
 
 /**
  * struct bench_scale - what a tick is

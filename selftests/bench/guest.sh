@@ -21,6 +21,8 @@ rate=50000000
 # Segments of 16 pages, and frames of ten of them.
 segment=65536
 frame=655360
+# comedi_test's highest for one channel: a sample per microsecond.
+comedi_rate=2000000
 
 # note TEXT...
 note() {
@@ -195,6 +197,7 @@ with_module() {
 
 outside() {
 	with_module vivid --case vivid --segment 4147200 --frame 4147200 --frames 8
+	with_module comedi_test --case comedi --segment 65536 --frame 65536 --rate $comedi_rate
 	three --case veth-d --segment 61440 --frame 614400 --rate $rate
 	three --case veth-e --segment 61440 --frame 614400 --rate $rate
 	three --case veth-x --segment 61440 --frame 614400 --rate $rate

@@ -329,6 +329,7 @@ static const struct {
 	const char *title;
 } outside[] = {
 	{ "vivid", "V4L2 mmap, vivid" },
+	{ "comedi", "comedi mmap, comedi_test" },
 	{ "veth-d", "AF_PACKET, recvfrom, veth" },
 	{ "veth-e", "AF_PACKET, TPACKET_V3, veth" },
 	{ "veth-x", "AF_XDP, native, copy mode, veth" },
