@@ -9,11 +9,13 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <inttypes.h>
+#include <linux/if_ether.h>
 #include <pthread.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <unistd.h>
 #include <x86intrin.h>
 #include "consumer.h"
@@ -92,6 +94,7 @@ struct result {
 	u64 lost;
 	unsigned int begun;	/* number of the first frame */
 	unsigned int frames;
+	u64 untapped;		/* work before the tap came */
 };
 
 static u64 work_of(const struct bench_counts *counts)
@@ -122,6 +125,18 @@ static void count(const struct bench_options *options, struct result *result)
 		ktap_die("BENCH_STOP: %m");
 }
 
+static void let_tap_come_and_go(const struct bench_case *which)
+{
+	int tap = packet_socket(ETH_P_ALL);
+	struct daq_hdr hdr;
+
+	which->receive(bench_frames + WARM_UP);
+	if (recv(tap, &hdr, sizeof(hdr), MSG_DONTWAIT) < DAQ_HDR_LEN)
+		ktap_die("the tap has seen nothing");
+	close(tap);
+	which->receive(bench_frames + WARM_UP);
+}
+
 static void measure(const struct bench_options *options, struct result *result)
 {
 	const struct bench_case *which = options->which;
@@ -131,6 +146,11 @@ static void measure(const struct bench_options *options, struct result *result)
 	result->lost = which->lost() + dropped;
 	/* nor do frames that came meanwhile */
 	which->receive(bench_frames + WARM_UP);
+	if (options->tap) {
+		count(options, result);
+		result->untapped = work_of(&result->counts);
+		let_tap_come_and_go(which);
+	}
 	result->faults = page_faults();
 	count(options, result);
 	result->faults = page_faults() - result->faults;
@@ -169,6 +189,8 @@ static void tell(const struct bench_options *options, struct result *result,
 	       options->buffer, options->rx_frames, options->touch, options->rate, n,
 	       result->lost, per_tick, (u64)scale->khz, (u64)scale->overhead, elapsed,
 	       work_of(&result->counts));
+	if (options->tap)
+		printf(" untapped=%" PRIu64, result->untapped);
 	for (i = 0; i < BENCH_CONTEXTS; i++)
 		printf(" %s=%" PRIu64, contexts[i], (u64)result->counts.ticks[i]);
 	for (i = 0; i < BENCH_EVENTS; i++)
@@ -239,7 +261,8 @@ static void usage(FILE *to)
 	      "  --buffer BYTES of the library, per channel\n"
 	      "  --poll US      case h: pause of the thread when there is nothing\n"
 	      "  --touch        read every byte\n"
-	      "  --events       count all events, which takes time itself\n", to);
+	      "  --events       count all events, which takes time itself\n"
+	      "  --tap          a packet tap comes and goes; count before that, too\n", to);
 	for (which = bench_cases; which->name; which++)
 		fprintf(to, "  case %s: %s\n", which->name, which->title);
 }
@@ -251,7 +274,8 @@ int main(int argc, char **argv)
 		{ "channels", 1, NULL, 'n' }, { "rate", 1, NULL, 'r' },
 		{ "frames", 1, NULL, 'N' }, { "rx-frames", 1, NULL, 'x' },
 		{ "buffer", 1, NULL, 'b' }, { "poll", 1, NULL, 'p' }, { "touch", 0, NULL, 't' },
-		{ "events", 0, NULL, 'e' }, { "help", 0, NULL, 'h' }, { }
+		{ "events", 0, NULL, 'e' }, { "tap", 0, NULL, 'T' },
+		{ "help", 0, NULL, 'h' }, { }
 	};
 	struct bench_options options = {
 		.segment = 61440, .frame = 614400, .channels = 1, .frames = 32, .rx_frames = 1,
@@ -272,6 +296,7 @@ int main(int argc, char **argv)
 		case 'p': options.poll_us = number(optarg); break;
 		case 't': options.touch = true; break;
 		case 'e': options.events = true; break;
+		case 'T': options.tap = true; break;
 		case 'h': usage(stdout); return 0;
 		default: usage(stderr); return 2;
 		}

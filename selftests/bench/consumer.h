@@ -19,6 +19,7 @@ struct bench_options {
 	u64 rate;		/* bytes per second, of all channels together */
 	bool touch;		/* read every byte */
 	bool events;		/* count all events */
+	bool tap;		/* one comes and goes, and it is counted before that, too */
 };
 
 /* The card is the daq driver's, not the module's own. */

@@ -175,6 +175,11 @@ tap() {
 	wait
 }
 
+# What is left of one that has gone, on the same card.
+gone_tap() {
+	run gone --case a --segment $segment --frame $frame --rate $rate --frames 128 --tap
+}
+
 # three OPTION...: of a way from outside
 three() {
 	run outside "$@"
@@ -218,8 +223,10 @@ insmod "$module" && modprobe daq || exit
 if [ "$mode" = short ]; then
 	main_table a b d f
 	again
+	gone_tap
 elif [ "$mode" = outside ]; then
 	main_table a
+	gone_tap
 	outside
 else
 	note "each case"
@@ -234,6 +241,7 @@ else
 	moderation
 	note "tap, others"
 	tap
+	gone_tap
 	outside
 	for case in a b c d e f g h; do
 		note "highest rate of case $case"

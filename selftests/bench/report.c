@@ -475,6 +475,10 @@ static void put_goals(void)
 	if (a && b)
 		put("| instructions per segment that tcpdump adds | stated | %.0f | |\n",
 		    per_segment(b) - per_segment(a));
+	b = find("gone", "a");
+	if (b)
+		put("| instructions per segment, before a tap and after it has gone | stated | %.0f, %.0f | |\n",
+		    instructions(b, "untapped") / segments(b), per_segment(b));
 	put("\n");
 }
 
@@ -695,6 +699,20 @@ static void check_again(const char *name)
 	ktap_ok(off < 1, "%s: measured again it is the same within 1 %%", name);
 }
 
+static void check_gone_tap(void)
+{
+	const struct row *row = find("gone", "a");
+	double more;
+
+	if (!row) {
+		ktap_skip("a tap that has gone", "not measured");
+		return;
+	}
+	more = 100 * (value_of(row, "work") / value_of(row, "untapped") - 1);
+	printf("# a tap that has gone: %+.3f %%\n", more);
+	ktap_ok(more < 1, "a: a tap that has gone costs nothing, within 1 %%");
+}
+
 static void check_instruments(void)
 {
 	const struct row *f = find("events", "f"), *d = find("events", "d");
@@ -741,6 +759,7 @@ int main(int argc, char **argv)
 			check_case_works(cases[i].name);
 	check_again("a");
 	check_again("d");
+	check_gone_tap();
 	check_instruments();
 	return ktap_end();
 }
