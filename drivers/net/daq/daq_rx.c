@@ -17,8 +17,19 @@
 #include "daq.h"
 #include "daq_compat.h"
 
-/* XDP_REDIRECT happened in this poll: flush at its end. */
-#define DAQ_XDP_FLUSH	BIT(0)
+/**
+ * struct daq_rx_run - what is the same for all that a poll receives
+ * @prog: XDP program, may be NULL
+ * @sync: the card does not write to the memory of sockets directly
+ * @tapped: somebody looks at packets
+ * @flush: XDP_REDIRECT happened: to be flushed at the end
+ */
+struct daq_rx_run {
+	struct bpf_prog *prog;
+	bool sync;
+	bool tapped;
+	bool flush;
+};
 
 /* A completion, checked and in host order. */
 struct daq_rx_segment {
@@ -136,47 +147,64 @@ void daq_free_chunk(struct daq_queue *q, struct xdp_buff *xdp)
 	xsk_buff_free(xdp);
 }
 
-static void daq_post(struct daq_rx_ring *rx, union daq_rx_buf buf,
-		     dma_addr_t dma)
+static void daq_count_duplicate(struct daq_queue *q)
 {
-	u32 slot = rx->posted++ & rx->mask;
-
-	rx->bufs[slot] = buf;
-	rx->desc[slot].addr = cpu_to_le64(dma);
+	daq_counters_begin(&q->counters->seq);
+	q->counters->duplicates++;
+	daq_counters_end(&q->counters->seq);
 }
 
-static void daq_post_chunk(struct daq_queue *q, struct xdp_buff *xdp)
+/*
+ * User space posted a chunk that the card already has, or the kernel for it. Twice in
+ * one packet it would close the kernel's fragment list into a loop.
+ */
+static bool daq_is_duplicate(struct xdp_buff *xdp)
 {
-	dma_addr_t dma = daq_chunk_dma(q, xdp);
+	struct xdp_buff_xsk *chunk = container_of(xdp, struct xdp_buff_xsk, xdp);
 
-	/*
-	 * User space posted a chunk that the card already has. Twice in one
-	 * packet it would close the kernel's fragment list into a loop.
-	 */
-	if (unlikely(daq_buff(xdp)->with_card)) {
-		daq_counters_begin(&q->counters->seq);
-		q->counters->duplicates++;
-		daq_counters_end(&q->counters->seq);
-		return;
+	return daq_buff(xdp)->with_card || !list_empty(&chunk->list_node);
+}
+
+static void daq_post_chunks(struct daq_queue *q, struct xdp_buff **chunks, u32 n)
+{
+	const bool sync = dma_dev_need_sync(q->card->dev);
+	const u32 headroom = q->pool->headroom;
+	struct daq_rx_ring *rx = &q->rx;
+	struct daq_rx_desc *descs = rx->desc;
+	union daq_rx_buf *bufs = rx->bufs;
+	u32 posted = rx->posted, mask = rx->mask;
+	u32 i;
+
+	for (i = 0; i < n; i++) {
+		struct xdp_buff *xdp = chunks[i];
+		dma_addr_t dma = xsk_buff_xdp_get_frame_dma(xdp) + headroom;
+
+		if (unlikely(daq_is_duplicate(xdp))) {
+			daq_count_duplicate(q);
+			continue;
+		}
+		daq_hold_chunk(q, xdp);
+		if (sync)
+			dma_sync_single_for_device(q->card->dev, dma,
+						   XDP_PACKET_HEADROOM,
+						   DMA_BIDIRECTIONAL);
+		bufs[posted & mask].xdp = xdp;
+		descs[posted & mask].addr = cpu_to_le64(dma);
+		posted++;
 	}
-	daq_hold_chunk(q, xdp);
-	dma_sync_single_for_device(q->card->dev, dma, XDP_PACKET_HEADROOM,
-				   DMA_BIDIRECTIONAL);
-	daq_post(&q->rx, (union daq_rx_buf){ .xdp = xdp }, dma);
+	rx->posted = posted;
 }
 
 /* Return: whether the fill ring had as many chunks as there was room for. */
 static bool daq_refill_chunks(struct daq_queue *q, u32 room)
 {
-	struct xdp_buff *batch[32];
+	struct xdp_buff *batch[64];
 
 	while (room) {
 		u32 want = min_t(u32, room, ARRAY_SIZE(batch));
 		u32 n = xsk_buff_alloc_batch(q->pool, batch, want);
-		u32 i;
 
-		for (i = 0; i < n; i++)
-			daq_post_chunk(q, batch[i]);
+		daq_post_chunks(q, batch, n);
 		if (n < want)
 			return false;
 		room -= n;
@@ -186,7 +214,10 @@ static bool daq_refill_chunks(struct daq_queue *q, u32 room)
 
 static bool daq_refill_pages(struct daq_queue *q, u32 room)
 {
+	struct daq_rx_ring *rx = &q->rx;
+
 	for (; room; room--) {
+		u32 slot = rx->posted & rx->mask;
 		/* What the card does not overwrite must not be secret. */
 		struct page *page = page_pool_alloc_pages(q->page_pool,
 							  GFP_ATOMIC |
@@ -195,8 +226,9 @@ static bool daq_refill_pages(struct daq_queue *q, u32 room)
 
 		if (!page)
 			return false;
-		daq_post(&q->rx, (union daq_rx_buf){ .page = page },
-			 page_pool_get_dma_addr(page));
+		rx->bufs[slot].page = page;
+		rx->desc[slot].addr = cpu_to_le64(page_pool_get_dma_addr(page));
+		rx->posted++;
 	}
 	return true;
 }
@@ -265,21 +297,26 @@ static void daq_free_bufs(struct daq_queue *q, u32 n)
 static bool daq_has_bufs(const struct daq_rx_ring *rx,
 			 const struct daq_rx_segment *seg)
 {
-	return seg->behind <= min(rx->distrusted, rx->mask + 1) * DAQ_SEG_BUFS &&
-	       seg->bufs >= 1 && seg->bufs <= DAQ_SEG_BUFS &&
+	return (!seg->behind || seg->behind <= min(rx->distrusted, rx->mask + 1) *
+					       DAQ_SEG_BUFS) &&
+	       seg->bufs - 1 < DAQ_SEG_BUFS &&
 	       seg->behind + seg->bufs <= daq_rx_waiting(rx);
 }
 
-/* A completion that names no channel of the queue counts for that of its number. */
-static u32 daq_cmpl_channel(const struct daq_queue *q,
-			    const struct daq_rx_cmpl *cmpl)
+/*
+ * Return: whether the queue has that channel. A completion that names another one counts
+ * for the channel of the queue's number.
+ */
+static bool daq_find_channel(const struct daq_queue *q, u32 channel,
+			     struct daq_rx_segment *seg)
 {
-	u32 channel = le16_to_cpu(READ_ONCE(cmpl->channel));
+	struct daq_card *card = q->card;
+	bool valid = channel < card->channels &&
+		     READ_ONCE(card->chans[channel].queue) == q->index;
 
-	if (channel < q->card->channels &&
-	    READ_ONCE(q->card->chans[channel].queue) == q->index)
-		return channel;
-	return q->index;
+	seg->channel = valid ? channel : q->index;
+	seg->counters = card->chans[seg->channel].counters;
+	return valid;
 }
 
 /* Return: false when the card wrote nonsense. */
@@ -287,33 +324,36 @@ static bool daq_read_cmpl(struct daq_queue *q, struct daq_rx_segment *seg)
 {
 	struct daq_rx_ring *rx = &q->rx;
 	const struct daq_rx_cmpl *cmpl = &rx->cmpl[rx->seen & rx->mask];
-	u32 flags = le16_to_cpu(cmpl->flags);
-	u32 first = le16_to_cpu(cmpl->first);
+	u32 flags = le16_to_cpu(READ_ONCE(cmpl->flags));
+	u32 first = le16_to_cpu(READ_ONCE(cmpl->first));
 	u32 tail, rest, room;
 
-	seg->timestamp = le64_to_cpu(cmpl->timestamp);
-	seg->frame = le32_to_cpu(cmpl->frame);
-	seg->len = le32_to_cpu(cmpl->len);
-	seg->bufs = le16_to_cpu(cmpl->bufs);
+	seg->timestamp = le64_to_cpu(READ_ONCE(cmpl->timestamp));
+	seg->frame = le32_to_cpu(READ_ONCE(cmpl->frame));
+	seg->len = le32_to_cpu(READ_ONCE(cmpl->len));
+	seg->bufs = le16_to_cpu(READ_ONCE(cmpl->bufs));
 	seg->behind = (first - rx->taken) & rx->mask;
 	seg->split = flags & DAQ_RX_F_SPLIT;
 	seg->hdr_len = flags & DAQ_RX_F_SEGMENT ? DAQ_HDR_LEN : 0;
 	seg->eof = flags & DAQ_RX_F_EOF;
-	seg->head_len = seg->split ? DAQ_HDR_LEN :
-				     min(seg->len, rx->head_len);
 
-	seg->channel = daq_cmpl_channel(q, cmpl);
-	seg->counters = q->card->chans[seg->channel].counters;
-	if (seg->channel != le16_to_cpu(cmpl->channel))
+	if (!daq_find_channel(q, le16_to_cpu(READ_ONCE(cmpl->channel)), seg))
 		return false;
 	if (first > rx->mask || !daq_has_bufs(rx, seg))
 		return false;
-	if (seg->len < max_t(u32, ETH_HLEN, seg->hdr_len) ||
-	    seg->head_len > seg->len)
+	if (seg->len < max_t(u32, ETH_HLEN, seg->hdr_len))
 		return false;
 
 	/* As many buffers as it takes, whatever the length: no sum overflows. */
-	tail = seg->split ? rx->buf_len : rx->head_len;
+	if (seg->split) {
+		seg->head_len = DAQ_HDR_LEN;
+		tail = rx->buf_len;
+		if (seg->len < DAQ_HDR_LEN)
+			return false;
+	} else {
+		seg->head_len = min(seg->len, rx->head_len);
+		tail = rx->head_len;
+	}
 	rest = seg->len - seg->head_len;
 	room = (seg->bufs - 1) * tail;
 	return rest <= room && room - rest < tail;
@@ -360,8 +400,10 @@ static void daq_set_frag(struct xdp_buff *head, u32 i, struct page *page,
 static void daq_hide_frags(struct xdp_buff *head, u32 count)
 {
 	struct skb_shared_info *sinfo = xdp_get_shared_info_from_buff(head);
+	u32 i;
 
-	memset(sinfo->frags, 0, count * sizeof(*sinfo->frags));
+	for (i = 0; i < count; i++)
+		sinfo->frags[i].netmem = 0;
 }
 
 static u32 daq_frag_len(const struct daq_rx_ring *rx,
@@ -372,14 +414,6 @@ static u32 daq_frag_len(const struct daq_rx_ring *rx,
 
 /* Chunks: zero copy */
 
-static struct page *daq_chunk_page(struct daq_queue *q, const void *data)
-{
-	struct xsk_buff_pool *pool = q->pool;
-
-	return pool->umem->pgs[(data - pool->addrs) >> PAGE_SHIFT];
-}
-
-/* For those whose memory the card does not write to directly. */
 static void daq_sync_chunk(struct daq_queue *q, struct xdp_buff *xdp, bool split,
 			   u32 len)
 {
@@ -390,56 +424,86 @@ static void daq_sync_chunk(struct daq_queue *q, struct xdp_buff *xdp, bool split
 					DMA_BIDIRECTIONAL);
 }
 
+/* For cards that do not write directly to the chunks of a packet. */
+static void daq_sync_chunks(struct daq_queue *q, const struct daq_rx_segment *seg,
+			    u32 len)
+{
+	u32 i;
+
+	daq_sync_chunk(q, daq_rx_buf(&q->rx, 0)->xdp, false, seg->head_len);
+	for (i = 1; i < seg->bufs; i++)
+		daq_sync_chunk(q, daq_rx_buf(&q->rx, i)->xdp, seg->split, len);
+}
+
 static void daq_take_chunk(struct xdp_buff *xdp, u32 offset, u32 len)
 {
+	void *data = xdp->data_hard_start + offset;
+
 	daq_buff(xdp)->with_card = false;
-	xdp->data = xdp->data_hard_start + offset;
-	xdp->data_meta = xdp->data;
-	xdp->data_end = xdp->data + len;
+	xdp->data = data;
+	xdp->data_end = data + len;
 	xdp->flags = 0;
 }
 
+/*
+ * The list of fragments is where a program can write to at any time: XDP helpers go by
+ * it, but nothing of it is read here. The kernel's own list is another one. Nothing is
+ * on that but the packet at hand, and what is put there was on none, so that it is done
+ * without list_add_tail() and its checks.
+ */
+static void daq_take_frags(struct daq_queue *q, const struct daq_rx_segment *seg,
+			   struct xdp_buff *head, u32 offset, u32 len)
+{
+	struct skb_shared_info *sinfo = xdp_get_shared_info_from_buff(head);
+	const struct daq_rx_ring *rx = &q->rx;
+	struct list_head *list = &q->pool->xskb_list;
+	struct page **pages = q->pool->umem->pgs;
+	union daq_rx_buf *bufs = rx->bufs;
+	void *addrs = q->pool->addrs;
+	u32 i, at = rx->taken, mask = rx->mask;
+	u32 count = seg->bufs - 1, rest = seg->len - seg->head_len;
+	struct list_head *last = list->prev;
+	struct xdp_buff *xdp;
+
+	xdp_buff_set_frags_flag(head);
+	sinfo->nr_frags = count;
+	sinfo->xdp_frags_size = rest;
+	for (i = 0; i < count; i++) {
+		struct list_head *node;
+
+		xdp = bufs[++at & mask].xdp;
+		daq_take_chunk(xdp, offset, len);
+		skb_frag_fill_page_desc(&sinfo->frags[i],
+					pages[(xdp->data - addrs) >> PAGE_SHIFT],
+					offset_in_page(xdp->data), len);
+		node = &container_of(xdp, struct xdp_buff_xsk, xdp)->list_node;
+		last->next = node;
+		node->prev = last;
+		last = node;
+	}
+	last->next = list;
+	list->prev = last;
+
+	/* All are full, but the last one perhaps. */
+	rest -= (count - 1) * len;
+	xdp->data_end = xdp->data + rest;
+	skb_frag_size_set(&sinfo->frags[count - 1], rest);
+}
+
 static struct xdp_buff *daq_take_chunks(struct daq_queue *q,
+					const struct daq_rx_run *run,
 					const struct daq_rx_segment *seg)
 {
-	const bool sync = dma_dev_need_sync(q->card->dev);
 	const u32 offset = seg->split ? 0 : XDP_PACKET_HEADROOM;
-	struct daq_rx_ring *rx = &q->rx;
-	const u32 room = seg->split ? rx->buf_len : rx->head_len;
-	struct xdp_buff *head = daq_rx_buf(rx, 0)->xdp;
-	u32 left = seg->len - seg->head_len;
-	struct skb_shared_info *sinfo;
-	u32 i;
+	const u32 len = seg->split ? q->rx.buf_len : q->rx.head_len;
+	struct xdp_buff *head = daq_rx_buf(&q->rx, 0)->xdp;
 
+	if (unlikely(run->sync))
+		daq_sync_chunks(q, seg, len);
 	daq_take_chunk(head, XDP_PACKET_HEADROOM, seg->head_len);
-	if (sync)
-		daq_sync_chunk(q, head, false, seg->head_len);
-	if (seg->bufs == 1)
-		return head;
-
-	/*
-	 * The list of fragments is where a program can write to at any time: XDP
-	 * helpers go by it, but nothing of it is read here.
-	 */
-	sinfo = xdp_get_shared_info_from_buff(head);
-	xdp_buff_set_frags_flag(head);
-	sinfo->nr_frags = seg->bufs - 1;
-	sinfo->xdp_frags_size = left;
-	for (i = 1; i < seg->bufs; i++) {
-		struct xdp_buff *xdp = daq_rx_buf(rx, i)->xdp;
-		u32 len = min(left, room);
-
-		left -= len;
-		daq_take_chunk(xdp, offset, len);
-		if (sync)
-			daq_sync_chunk(q, xdp, seg->split, len);
-		skb_frag_fill_page_desc(&sinfo->frags[i - 1],
-					daq_chunk_page(q, xdp->data),
-					offset_in_page(xdp->data), len);
-		/* xsk_buff_add_frag() of 7.x would read what a program can write to. */
-		list_add_tail(&container_of(xdp, struct xdp_buff_xsk, xdp)->list_node,
-			      &q->pool->xskb_list);
-	}
+	head->data_meta = head->data;
+	if (seg->bufs > 1)
+		daq_take_frags(q, seg, head, offset, len);
 	return head;
 }
 
@@ -622,14 +686,15 @@ static enum daq_rx_count daq_pass(struct daq_queue *q, struct xdp_buff *xdp,
 	return DAQ_RX_STACK;
 }
 
-static enum daq_rx_count daq_redirect(struct daq_queue *q, struct xdp_buff *xdp,
-				      struct bpf_prog *prog,
-				      const struct daq_rx_segment *seg, u32 *done)
+static enum daq_rx_count daq_redirect(struct daq_queue *q,
+				      struct daq_rx_run *run,
+				      struct xdp_buff *xdp,
+				      const struct daq_rx_segment *seg)
 {
-	int err = xdp_do_redirect(q->card->netdev, xdp, prog);
+	int err = xdp_do_redirect(q->card->netdev, xdp, run->prog);
 
 	if (!err) {
-		*done |= DAQ_XDP_FLUSH;
+		run->flush = true;
 		return DAQ_RX_SOCKET;
 	}
 	/* A full RX ring freed the chunks already; freeing twice is harmless. */
@@ -637,22 +702,24 @@ static enum daq_rx_count daq_redirect(struct daq_queue *q, struct xdp_buff *xdp,
 	return err == -ENOBUFS ? DAQ_RX_DROP_RING_FULL : DAQ_RX_DROP_REDIRECT;
 }
 
-static enum daq_rx_count daq_run_xdp(struct daq_queue *q, struct bpf_prog *prog,
+static enum daq_rx_count daq_run_xdp(struct daq_queue *q,
+				     struct daq_rx_run *run,
 				     struct xdp_buff *xdp,
-				     const struct daq_rx_segment *seg, u32 *done)
+				     const struct daq_rx_segment *seg)
 {
+	struct bpf_prog *prog = run->prog;
 	u32 verdict = XDP_PASS;
 
 	if (prog)
 		verdict = bpf_prog_run_xdp(prog, xdp);
 	if (q->pool)
 		daq_hide_frags(xdp, seg->bufs - 1);
-	if (verdict != XDP_PASS && daq_is_tapped(q->card->netdev))
+	if (unlikely(run->tapped) && verdict != XDP_PASS)
 		daq_show_to_tap(q, xdp, seg->hdr_len, seg->timestamp);
 
 	switch (verdict) {
 	case XDP_REDIRECT:
-		return daq_redirect(q, xdp, prog, seg, done);
+		return daq_redirect(q, run, xdp, seg);
 	case XDP_PASS:
 		return daq_pass(q, xdp, seg);
 	case XDP_TX:
@@ -681,30 +748,38 @@ static bool daq_takes_frags(struct daq_queue *q, const struct bpf_prog *prog)
 	return !q->pool || (q->pool->umem->flags & XDP_UMEM_SG_FLAG);
 }
 
-static enum daq_rx_count daq_rx_segment(struct daq_queue *q,
-					struct bpf_prog *prog,
-					const struct daq_rx_segment *seg,
-					u32 *done)
+static noinline_for_stack enum daq_rx_count
+daq_rx_pages(struct daq_queue *q, struct daq_rx_run *run,
+	     const struct daq_rx_segment *seg)
 {
-	struct daq_xdp_buff *buff, page_buff;
+	struct daq_xdp_buff buff;
+
+	daq_take_pages(q, seg, &buff.xdp);
+	buff.seg = seg;
+	q->rx.taken += seg->bufs;
+	return daq_run_xdp(q, run, &buff.xdp, seg);
+}
+
+static enum daq_rx_count daq_rx_segment(struct daq_queue *q,
+					struct daq_rx_run *run,
+					const struct daq_rx_segment *seg)
+{
+	struct daq_xdp_buff *buff;
 
 	if (unlikely(q->rx.distrusted))
 		daq_rx_catch_up(q, seg);
-	if (seg->bufs > 1 && !daq_takes_frags(q, prog)) {
+	if (seg->bufs > 1 && !daq_takes_frags(q, run->prog)) {
 		daq_free_bufs(q, seg->bufs);
 		q->rx.taken += seg->bufs;
 		return DAQ_RX_DROP_NO_FRAGS;
 	}
 
-	if (q->pool) {
-		buff = daq_buff(daq_take_chunks(q, seg));
-	} else {
-		buff = &page_buff;
-		daq_take_pages(q, seg, &buff->xdp);
-	}
+	if (!q->pool)
+		return daq_rx_pages(q, run, seg);
+	buff = daq_buff(daq_take_chunks(q, run, seg));
 	buff->seg = seg;
 	q->rx.taken += seg->bufs;
-	return daq_run_xdp(q, prog, &buff->xdp, seg, done);
+	return daq_run_xdp(q, run, &buff->xdp, seg);
 }
 
 /*
@@ -744,13 +819,16 @@ static void daq_take_produced(struct daq_queue *q, u32 channel, u64 *done)
  */
 int daq_rx_poll(struct daq_queue *q, int budget)
 {
-	struct bpf_prog *prog = rcu_dereference_bh(q->card->xdp_prog);
 	u32 reported = le32_to_cpu(READ_ONCE(q->status->rx));
+	struct daq_rx_run run = {
+		.prog = rcu_dereference_bh(q->card->xdp_prog),
+		.sync = dma_dev_need_sync(q->card->dev),
+		.tapped = daq_is_tapped(q->card->netdev),
+	};
 	struct daq_rx_ring *rx = &q->rx;
 	u32 packets = 0, bytes = 0;
 	u64 channels = 0;
 	int work = 0;
-	u32 done = 0;
 
 	dma_rmb(); /* completions after the report of them */
 	if (unlikely(reported - rx->seen > rx->mask + 1)) {
@@ -764,7 +842,7 @@ int daq_rx_poll(struct daq_queue *q, int budget)
 
 		if (daq_read_cmpl(q, &seg)) {
 			daq_take_produced(q, seg.channel, &channels);
-			what = daq_rx_segment(q, prog, &seg, &done);
+			what = daq_rx_segment(q, &run, &seg);
 			daq_rx_count(seg.counters, what, &seg);
 		} else {
 			what = daq_skip_segment(q, &seg);
@@ -778,10 +856,10 @@ int daq_rx_poll(struct daq_queue *q, int budget)
 		work += seg.eof;
 	}
 
-	if (done & DAQ_XDP_FLUSH)
+	if (run.flush)
 		xdp_do_flush();
 	daq_free_unwanted(q);
-	daq_count_poll(q->counters, packets, bytes, done & DAQ_XDP_FLUSH);
+	daq_count_poll(q->counters, packets, bytes, run.flush);
 	/*
 	 * All done with the last of the budget: NAPI can complete at once.
 	 * Before 7.x the end of busy polling may lose its timer to a poll
