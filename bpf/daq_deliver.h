@@ -60,6 +60,15 @@ static __always_inline void daq_tell_filtered(struct xdp_md *ctx,
 	hdr->flags |= DAQ_HDR_F_FILTERED;
 }
 
+/* Tell the driver, by the header, that the receiver takes chunks that adjoin as one. */
+static __always_inline void daq_ask_to_join(struct xdp_md *ctx)
+{
+	struct daq_hdr *hdr = (void *)(long)ctx->data;
+
+	if ((void *)(hdr + 1) <= (void *)(long)ctx->data_end)
+		hdr->flags |= DAQ_HDR_F_JOINED;
+}
+
 /* The verdict on a segment that is wanted; @flags: DAQ_FILTERED_F_* */
 static __always_inline int daq_deliver(struct xdp_md *ctx, __u32 channel, __u64 flags)
 {
@@ -75,10 +84,13 @@ static __always_inline int daq_deliver(struct xdp_md *ctx, __u32 channel, __u64 
 		daq_tell_filtered(ctx, filter, flags);
 
 	action = bpf_redirect_map(&daq_sockets, channel, XDP_PASS);
-	if (action == XDP_REDIRECT)
-		count->redirected++;
-	else
+	if (action != XDP_REDIRECT) {
 		count->passed++;
+		return action;
+	}
+	count->redirected++;
+	if (filter->joins)
+		daq_ask_to_join(ctx);
 	return action;
 }
 

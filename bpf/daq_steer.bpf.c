@@ -28,7 +28,7 @@ static bool consistent(const struct daq_hdr *hdr, __u64 packet_len)
 
 	return hdr->version == DAQ_HDR_VERSION &&
 	       (payload_len > 0 || hdr->flags & DAQ_HDR_F_OVERRUN) &&
-	       !(hdr->flags & DAQ_HDR_F_FILTERED) &&
+	       !(hdr->flags & (DAQ_HDR_F_FILTERED | DAQ_HDR_F_JOINED)) &&
 	       packet_len == DAQ_HDR_LEN + (__u64)payload_len &&
 	       frame_len <= DAQ_MAX_FRAME_BYTES &&
 	       offset <= frame_len &&

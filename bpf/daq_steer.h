@@ -20,13 +20,16 @@ struct daq_steer_counters {
  * @bytes: bytes of payload in them
  * @decided: the frame that was decided on last, with DAQ_FILTER_DECIDED
  * @keep: what was decided
+ * @joins: the channel's receiver takes chunks that adjoin as one; written when nothing
+ *	   is steered to it
  */
 struct daq_filter {
 	__u64 frames;
 	__u64 segments;
 	__u64 bytes;
 	__u64 decided;
-	__u64 keep;
+	__u32 keep;
+	__u32 joins;
 };
 
 /* No frame has the number 0. */

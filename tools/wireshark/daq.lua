@@ -38,6 +38,7 @@ local flags = {
 	{ "DAMAGED", 0x08, "The payload is bad" },
 	{ "LAST", 0x10, "Nothing follows" },
 	{ "FILTERED", 0x20, "The host has dropped segments on purpose" },
+	{ "JOINED", 0x40, "Chunks that adjoin may come as one" },
 }
 
 local fields = {

@@ -42,6 +42,7 @@ struct daq_rx_segment {
 	u32 hdr_len;	/* bytes of its DAQ header; 0: another packet */
 	u32 head_len;	/* bytes in the first buffer */
 	bool split;
+	bool adjoins;	/* each chunk but the first begins where the one before ends */
 	bool eof;
 	struct daq_channel_counters *counters;
 };
@@ -114,6 +115,12 @@ static struct daq_xdp_buff *daq_buff(struct xdp_buff *xdp)
 	return container_of(xdp, struct daq_xdp_buff, xdp);
 }
 
+/* A chunk that the kernel has and not the card: free, or part of the packet at hand. */
+static bool daq_is_listed(struct xdp_buff *xdp)
+{
+	return !list_empty(&container_of(xdp, struct xdp_buff_xsk, xdp)->list_node);
+}
+
 /**
  * daq_chunk_dma() - address of a chunk for the card
  * @q: queue with a socket
@@ -160,9 +167,7 @@ static void daq_count_duplicate(struct daq_queue *q)
  */
 static bool daq_is_duplicate(struct xdp_buff *xdp)
 {
-	struct xdp_buff_xsk *chunk = container_of(xdp, struct xdp_buff_xsk, xdp);
-
-	return daq_buff(xdp)->with_card || !list_empty(&chunk->list_node);
+	return daq_buff(xdp)->with_card || daq_is_listed(xdp);
 }
 
 static void daq_post_chunks(struct daq_queue *q, struct xdp_buff **chunks, u32 n)
@@ -320,7 +325,7 @@ static bool daq_find_channel(const struct daq_queue *q, u32 channel,
 }
 
 /* Return: false when the card wrote nonsense. */
-static bool daq_read_cmpl(struct daq_queue *q, struct daq_rx_segment *seg)
+static __always_inline bool daq_read_cmpl(struct daq_queue *q, struct daq_rx_segment *seg)
 {
 	struct daq_rx_ring *rx = &q->rx;
 	const struct daq_rx_cmpl *cmpl = &rx->cmpl[rx->seen & rx->mask];
@@ -336,6 +341,7 @@ static bool daq_read_cmpl(struct daq_queue *q, struct daq_rx_segment *seg)
 	seg->split = flags & DAQ_RX_F_SPLIT;
 	seg->hdr_len = flags & DAQ_RX_F_SEGMENT ? DAQ_HDR_LEN : 0;
 	seg->eof = flags & DAQ_RX_F_EOF;
+	seg->adjoins = false;
 
 	if (!daq_find_channel(q, le16_to_cpu(READ_ONCE(cmpl->channel)), seg))
 		return false;
@@ -451,7 +457,7 @@ static void daq_take_chunk(struct xdp_buff *xdp, u32 offset, u32 len)
  * on that but the packet at hand, and what is put there was on none, so that it is done
  * without list_add_tail() and its checks.
  */
-static void daq_take_frags(struct daq_queue *q, const struct daq_rx_segment *seg,
+static void daq_take_frags(struct daq_queue *q, struct daq_rx_segment *seg,
 			   struct xdp_buff *head, u32 offset, u32 len)
 {
 	struct skb_shared_info *sinfo = xdp_get_shared_info_from_buff(head);
@@ -463,7 +469,9 @@ static void daq_take_frags(struct daq_queue *q, const struct daq_rx_segment *seg
 	u32 i, at = rx->taken, mask = rx->mask;
 	u32 count = seg->bufs - 1, rest = seg->len - seg->head_len;
 	struct list_head *last = list->prev;
-	struct xdp_buff *xdp;
+	struct xdp_buff *xdp = NULL;
+	void *end = NULL;
+	u32 adjoin = 0;
 
 	xdp_buff_set_frags_flag(head);
 	sinfo->nr_frags = count;
@@ -473,6 +481,8 @@ static void daq_take_frags(struct daq_queue *q, const struct daq_rx_segment *seg
 
 		xdp = bufs[++at & mask].xdp;
 		daq_take_chunk(xdp, offset, len);
+		adjoin += xdp->data == end;
+		end = xdp->data_end;
 		skb_frag_fill_page_desc(&sinfo->frags[i],
 					pages[(xdp->data - addrs) >> PAGE_SHIFT],
 					offset_in_page(xdp->data), len);
@@ -485,6 +495,8 @@ static void daq_take_frags(struct daq_queue *q, const struct daq_rx_segment *seg
 	list->prev = last;
 
 	/* All are full, but the last one perhaps. */
+	seg->adjoins = adjoin == count - 1 && count > 1 && seg->hdr_len &&
+		       !q->pool->unaligned;
 	rest -= (count - 1) * len;
 	xdp->data_end = xdp->data + rest;
 	skb_frag_size_set(&sinfo->frags[count - 1], rest);
@@ -492,7 +504,7 @@ static void daq_take_frags(struct daq_queue *q, const struct daq_rx_segment *seg
 
 static struct xdp_buff *daq_take_chunks(struct daq_queue *q,
 					const struct daq_rx_run *run,
-					const struct daq_rx_segment *seg)
+					struct daq_rx_segment *seg)
 {
 	const u32 offset = seg->split ? 0 : XDP_PACKET_HEADROOM;
 	const u32 len = seg->split ? q->rx.buf_len : q->rx.head_len;
@@ -505,6 +517,32 @@ static struct xdp_buff *daq_take_chunks(struct daq_queue *q,
 	if (seg->bufs > 1)
 		daq_take_frags(q, seg, head, offset, len);
 	return head;
+}
+
+/*
+ * The receiver takes chunks that adjoin as one, see DAQ_HDR_F_JOINED: it gets the first
+ * one, which is as long as all of them. They are the receiver's then, and with aligned
+ * chunks there is nothing that the kernel would have to note of each of them. Who has
+ * cut off or lengthened the packet gets it as it is.
+ */
+static bool daq_join_chunks(struct daq_queue *q)
+{
+	struct list_head *list = &q->pool->xskb_list;
+	struct list_head *first = list->next, *node, *next;
+	struct xdp_buff *head, *tail;
+
+	tail = daq_rx_buf(&q->rx, -1)->xdp;
+	if (list->prev != &container_of(tail, struct xdp_buff_xsk, xdp)->list_node)
+		return false;
+	head = &container_of(first, struct xdp_buff_xsk, list_node)->xdp;
+	head->data_end = tail->data_end;
+	for (node = first->next; node != list; node = next) {
+		next = node->next;
+		INIT_LIST_HEAD(node);
+	}
+	first->next = list;
+	list->prev = first;
+	return true;
 }
 
 /* The stack wants pages of its own: here, and only here, data is copied. */
@@ -689,12 +727,17 @@ static enum daq_rx_count daq_pass(struct daq_queue *q, struct xdp_buff *xdp,
 static enum daq_rx_count daq_redirect(struct daq_queue *q,
 				      struct daq_rx_run *run,
 				      struct xdp_buff *xdp,
-				      const struct daq_rx_segment *seg)
+				      const struct daq_rx_segment *seg,
+				      bool may_join)
 {
+	bool joined = may_join && daq_join_chunks(q);
 	int err = xdp_do_redirect(q->card->netdev, xdp, run->prog);
 
 	if (!err) {
 		run->flush = true;
+		/* Copied to somewhere else, and what the kernel knew of freed. */
+		if (unlikely(joined && daq_is_listed(xdp)))
+			daq_drop(q, xdp, seg);
 		return DAQ_RX_SOCKET;
 	}
 	/* A full RX ring freed the chunks already; freeing twice is harmless. */
@@ -702,16 +745,21 @@ static enum daq_rx_count daq_redirect(struct daq_queue *q,
 	return err == -ENOBUFS ? DAQ_RX_DROP_RING_FULL : DAQ_RX_DROP_REDIRECT;
 }
 
-static enum daq_rx_count daq_run_xdp(struct daq_queue *q,
-				     struct daq_rx_run *run,
-				     struct xdp_buff *xdp,
-				     const struct daq_rx_segment *seg)
+static __always_inline enum daq_rx_count
+daq_run_xdp(struct daq_queue *q, struct daq_rx_run *run, struct xdp_buff *xdp,
+	    const struct daq_rx_segment *seg)
 {
+	const struct daq_hdr *hdr = xdp->data;
 	struct bpf_prog *prog = run->prog;
+	bool may_join = false;
 	u32 verdict = XDP_PASS;
 
+	if (seg->adjoins)
+		may_join = !(READ_ONCE(hdr->flags) & DAQ_HDR_F_JOINED);
 	if (prog)
 		verdict = bpf_prog_run_xdp(prog, xdp);
+	if (may_join)
+		may_join = READ_ONCE(hdr->flags) & DAQ_HDR_F_JOINED;
 	if (q->pool)
 		daq_hide_frags(xdp, seg->bufs - 1);
 	if (unlikely(run->tapped) && verdict != XDP_PASS)
@@ -719,7 +767,7 @@ static enum daq_rx_count daq_run_xdp(struct daq_queue *q,
 
 	switch (verdict) {
 	case XDP_REDIRECT:
-		return daq_redirect(q, run, xdp, seg);
+		return daq_redirect(q, run, xdp, seg, may_join);
 	case XDP_PASS:
 		return daq_pass(q, xdp, seg);
 	case XDP_TX:
@@ -762,7 +810,7 @@ daq_rx_pages(struct daq_queue *q, struct daq_rx_run *run,
 
 static enum daq_rx_count daq_rx_segment(struct daq_queue *q,
 					struct daq_rx_run *run,
-					const struct daq_rx_segment *seg)
+					struct daq_rx_segment *seg)
 {
 	struct daq_xdp_buff *buff;
 
@@ -827,6 +875,7 @@ int daq_rx_poll(struct daq_queue *q, int budget)
 	};
 	struct daq_rx_ring *rx = &q->rx;
 	u32 packets = 0, bytes = 0;
+	struct daq_rx_segment seg;
 	u64 channels = 0;
 	int work = 0;
 
@@ -837,7 +886,6 @@ int daq_rx_poll(struct daq_queue *q, int budget)
 	}
 
 	while (rx->seen != reported && work < budget) {
-		struct daq_rx_segment seg;
 		enum daq_rx_count what;
 
 		if (daq_read_cmpl(q, &seg)) {

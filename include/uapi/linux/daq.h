@@ -27,6 +27,7 @@
 #define DAQ_HDR_F_DAMAGED	0x08	/* the card knows that the payload is bad */
 #define DAQ_HDR_F_LAST		0x10	/* nothing follows: the source ended */
 #define DAQ_HDR_F_FILTERED	0x20	/* by the host: struct daq_filtered is in front */
+#define DAQ_HDR_F_JOINED	0x40	/* by the host: chunks that adjoin may come as one */
 
 /*
  * When the card has dropped segments and its source then falls silent, a header
