@@ -17,6 +17,7 @@ void daq_assembly__init(struct daq_assembly *assembly, const struct daq_format *
 void daq_assembly__filtered(struct daq_assembly *assembly, const struct daq_filtered *told)
 {
 	assembly->told = *told;
+	assembly->is_told = true;
 }
 
 static uint64_t grown(uint64_t before, uint64_t now)
@@ -198,8 +199,8 @@ static void begin_anywhere(struct daq_assembly *assembly, const struct daq_hdr *
 	assembly->frame = ntohl(hdr->frame);
 }
 
-/* Moves on to the segment that came. */
-static void follow(struct daq_assembly *assembly, const struct daq_hdr *hdr)
+/* Moves on to a segment that is not the next one, or before which some were filtered. */
+static void follow_far(struct daq_assembly *assembly, const struct daq_hdr *hdr)
 {
 	bool same_run = hdr->run == assembly->run;
 	uint32_t segment = ntohl(hdr->segment);
@@ -221,6 +222,16 @@ static void follow(struct daq_assembly *assembly, const struct daq_hdr *hdr)
 	assembly->run = hdr->run;
 	assembly->dropped = be64toh(hdr->dropped);
 	assembly->filtered = assembly->told;
+	assembly->is_told = false;
+}
+
+/* Moves on to the segment that came. */
+static void follow(struct daq_assembly *assembly, const struct daq_hdr *hdr, bool next)
+{
+	if (next && !assembly->is_told)
+		assembly->dropped = be64toh(hdr->dropped);
+	else
+		follow_far(assembly, hdr);
 }
 
 /* What the next segment is to be compared with. */
@@ -270,9 +281,10 @@ static bool adjoins(const struct daq_assembly *assembly, const struct daq_hdr *h
 }
 
 /* Whether a segment shows that the rest of the frame being collected is missing. */
-static bool ends_frame(const struct daq_assembly *assembly, const struct daq_hdr *hdr)
+static bool ends_frame(const struct daq_assembly *assembly, const struct daq_hdr *hdr,
+		       bool next)
 {
-	if (!assembly->collecting || !is_next(assembly, hdr))
+	if (!assembly->collecting || !next)
 		return assembly->collecting;
 	return hdr->payload_len && (unwanted(assembly) || (hdr->flags & DAQ_HDR_F_SOF) ||
 				    !adjoins(assembly, hdr));
@@ -311,12 +323,13 @@ static bool tells_of_loss(const struct daq_assembly *assembly)
  * Delivered like a frame without data when that tells of lost frames or of the
  * end. A loss within the current frame shows when the next one is delivered.
  */
-static int push_notice(struct daq_assembly *assembly, const struct daq_hdr *hdr, bool ended)
+static int push_notice(struct daq_assembly *assembly, const struct daq_hdr *hdr, bool next,
+		       bool ended)
 {
 	bool last = hdr->flags & DAQ_HDR_F_LAST;
 	int verdict = 0;
 
-	follow(assembly, hdr);
+	follow(assembly, hdr, next);
 	expect(assembly, hdr);
 	if (ended) {
 		assembly->collecting = false;
@@ -331,11 +344,12 @@ static int push_notice(struct daq_assembly *assembly, const struct daq_hdr *hdr,
 	return verdict | DAQ_PUSH_FRAME;
 }
 
-static int push_segment(struct daq_assembly *assembly, const struct daq_hdr *hdr, bool ended)
+static int push_segment(struct daq_assembly *assembly, const struct daq_hdr *hdr, bool next,
+			bool ended)
 {
 	int verdict;
 
-	follow(assembly, hdr);
+	follow(assembly, hdr, next);
 	expect(assembly, hdr);
 	verdict = collect(assembly, hdr, ended);
 
@@ -361,6 +375,7 @@ static int push_segment(struct daq_assembly *assembly, const struct daq_hdr *hdr
 static int push(struct daq_assembly *assembly, const struct daq_hdr *hdr, size_t len)
 {
 	bool notice = is_notice(hdr, len);
+	bool next = is_next(assembly, hdr);
 	bool ended;
 
 	if (!notice && !plausible(hdr, len))
@@ -368,13 +383,14 @@ static int push(struct daq_assembly *assembly, const struct daq_hdr *hdr, size_t
 	if (!notice && ntohl(hdr->frame_len) > assembly->frame_bytes)
 		return -EMSGSIZE;
 
-	ended = ends_frame(assembly, hdr);
+	ended = ends_frame(assembly, hdr, next);
 	if (ended && assembly->truncated) {
 		assembly->collecting = false;
 		assembly->status |= DAQ_FRAME_TRUNCATED;
 		return DAQ_PUSH_CUT;
 	}
-	return notice ? push_notice(assembly, hdr, ended) : push_segment(assembly, hdr, ended);
+	return notice ? push_notice(assembly, hdr, next, ended) :
+			push_segment(assembly, hdr, next, ended);
 }
 
 int daq_assembly__push(struct daq_assembly *assembly, const struct daq_hdr *hdr, size_t len)
@@ -428,19 +444,4 @@ void daq_assembly__frame(struct daq_assembly *assembly, struct daq_frame *frame)
 	assembly->filtered_bytes = 0;
 	assembly->next_number = assembly->number + 1;
 	assembly->next_sample = frame->sample + frame->len / assembly->sample_bytes;
-}
-
-int daq_pieces__add(struct daq_pieces *pieces, void *base, size_t len)
-{
-	struct iovec *last = pieces->iov + pieces->count - 1;
-
-	if (pieces->count && (char *)last->iov_base + last->iov_len == base) {
-		last->iov_len += len;
-		return 0;
-	}
-	if (pieces->count == pieces->max)
-		return -ENOBUFS;
-	last[1] = (struct iovec){ .iov_base = base, .iov_len = len };
-	pieces->count++;
-	return 0;
 }

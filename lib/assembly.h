@@ -6,6 +6,7 @@
 #ifndef DAQRING_ASSEMBLY_H
 #define DAQRING_ASSEMBLY_H
 
+#include <errno.h>
 #include <stdbool.h>
 #include "daqring.h"
 
@@ -37,6 +38,7 @@ struct daq_assembly {
 	uint64_t time;		/* of its first one */
 	struct daq_filtered filtered;	/* by the host before it */
 	struct daq_filtered told;	/* before the one that is being pushed */
+	bool is_told;		/* that is not in @filtered yet */
 	uint64_t filtered_segments;	/* since the first segment */
 	uint64_t filtered_frames;	/* since the last delivery, or reset of the card */
 	uint64_t filtered_bytes;
@@ -83,6 +85,19 @@ struct daq_pieces {
 };
 
 /* Appends memory, merged with the piece before when adjacent; -ENOBUFS: no room. */
-int daq_pieces__add(struct daq_pieces *pieces, void *base, size_t len);
+static inline int daq_pieces__add(struct daq_pieces *pieces, void *base, size_t len)
+{
+	struct iovec *last = pieces->iov + pieces->count - 1;
+
+	if (pieces->count && (char *)last->iov_base + last->iov_len == base) {
+		last->iov_len += len;
+		return 0;
+	}
+	if (pieces->count == pieces->max)
+		return -ENOBUFS;
+	last[1] = (struct iovec){ .iov_base = base, .iov_len = len };
+	pieces->count++;
+	return 0;
+}
 
 #endif /* DAQRING_ASSEMBLY_H */

@@ -185,8 +185,8 @@ static uint32_t max_chunks(const struct daq_chan *chan)
 static int open_records(struct daq_chan *chan)
 {
 	const struct daq_hdr **headers;	/* a segment has at least a chunk */
+	struct daq_span *spans;
 	struct iovec *iov;
-	uint64_t *chunks;
 	uint32_t i;
 
 	/* one is being collected while the application holds the others */
@@ -196,7 +196,7 @@ static int open_records(struct daq_chan *chan)
 	chan->free_records = calloc(chan->record_count, sizeof(*chan->free_records));
 	if (!chan->records || !chan->free_records)
 		return daq_error(-ENOMEM, "no memory for %u frames", chan->record_count);
-	chan->record_bytes = (sizeof(*iov) + sizeof(*headers) + sizeof(*chunks)) *
+	chan->record_bytes = (sizeof(*iov) + sizeof(*spans) + sizeof(*headers)) *
 			     chan->record_count * chan->max_chunks;
 	chan->record_memory = daq_map(chan->record_bytes, 0);
 	if (!chan->record_memory)
@@ -206,13 +206,13 @@ static int open_records(struct daq_chan *chan)
 		return daq_error(-errno, "cannot lock %zu bytes in memory: needs CAP_IPC_LOCK or a higher limit (ulimit -l)",
 				 chan->record_bytes);
 	iov = chan->record_memory;
-	headers = (const struct daq_hdr **)(iov + (size_t)chan->record_count * chan->max_chunks);
-	chunks = (uint64_t *)(headers + (size_t)chan->record_count * chan->max_chunks);
+	spans = (struct daq_span *)(iov + (size_t)chan->record_count * chan->max_chunks);
+	headers = (const struct daq_hdr **)(spans + (size_t)chan->record_count * chan->max_chunks);
 	for (i = 0; i < chan->record_count; i++) {
 		chan->records[i].pieces.iov = iov + (size_t)i * chan->max_chunks;
 		chan->records[i].pieces.max = chan->max_chunks;
 		chan->records[i].headers = headers + (size_t)i * chan->max_chunks;
-		chan->records[i].chunks = chunks + (size_t)i * chan->max_chunks;
+		chan->records[i].spans = spans + (size_t)i * chan->max_chunks;
 		chan->free_records[i] = i;
 	}
 	chan->free_record_count = chan->record_count;

@@ -10,7 +10,7 @@
 #include <unistd.h>
 #include "internal.h"
 
-#define VERSION	1
+#define VERSION	2
 /* The card's: the steering program's link and its counters. A channel's: see chan_fds(). */
 #define CARD_FDS 2
 #define CHAN_FDS 3

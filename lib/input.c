@@ -17,9 +17,26 @@ static void post(struct daq_chan *chan)
 		daq_socket__kick_rx(chan);
 }
 
+static void home_span(struct daq_chan *chan, const struct daq_span *span)
+{
+	uint32_t i;
+
+	for (i = 0; i < span->count; i++)
+		daq_pool__home(&chan->pool, span->chunk + i);
+}
+
+/* Nearly every frame is a whole slot as it was posted. */
 static void empty_record(struct daq_chan *chan, struct daq_record *record)
 {
-	daq_pool__home_all(&chan->pool, record->chunks, record->chunk_count);
+	uint32_t i;
+
+	if (record->plan && record->chunk_count == chan->pool.frame_chunks)
+		daq_pool__home_slot(&chan->pool, daq_pool__slot_of(&chan->pool,
+								   record->spans[0].chunk));
+	else
+		for (i = 0; i < record->span_count; i++)
+			home_span(chan, &record->spans[i]);
+	record->span_count = 0;
 	record->chunk_count = 0;
 	record->segment_count = 0;
 	record->pieces.count = 0;
@@ -28,6 +45,7 @@ static void empty_record(struct daq_chan *chan, struct daq_record *record)
 static void forget_packet(struct daq_chan *chan)
 {
 	chan->packet_count = 0;
+	chan->packet_chunks = 0;
 	chan->packet_len = 0;
 	chan->packet_adjoins = true;
 }
@@ -66,12 +84,30 @@ int daq_chan__start(struct daq_chan *chan)
 	return 0;
 }
 
+/* The driver may have joined some, see DAQ_HDR_F_JOINED. */
+static struct daq_span chunks_of(const struct xdp_desc *desc)
+{
+	uint32_t chunk = desc->addr / DAQ_CHUNK_SIZE;
+	uint32_t count = 1;
+
+	if (desc->len > DAQ_CHUNK_SIZE)
+		count = (desc->addr + desc->len - 1) / DAQ_CHUNK_SIZE - chunk + 1;
+	return (struct daq_span){ .chunk = chunk, .count = count };
+}
+
+static void discard_chunks(struct daq_chan *chan, const struct xdp_desc *desc)
+{
+	struct daq_span span = chunks_of(desc);
+
+	home_span(chan, &span);
+}
+
 static void discard_packet(struct daq_chan *chan)
 {
 	uint32_t i;
 
 	for (i = 0; i < chan->packet_count && i < MAX_PACKET; i++)
-		daq_pool__home(&chan->pool, chan->packet[i].addr / DAQ_CHUNK_SIZE);
+		discard_chunks(chan, &chan->packet[i]);
 }
 
 /* Of all descriptors: adjacent ones are one piece. */
@@ -89,15 +125,36 @@ static int add_pieces(struct daq_chan *chan, struct daq_pieces *pieces)
 }
 
 /* Moves the packet's chunks into the frame being collected. */
+static void keep_chunks(struct daq_chan *chan, struct daq_record *record)
+{
+	struct daq_span *spans = record->spans + record->span_count;
+	const struct daq_pool *pool = &chan->pool;
+	uint32_t i, count = chan->packet_count, position = record->chunk_count;
+	const uint64_t *plan = record->plan;
+
+	if (!position)
+		plan = daq_pool__plan(pool, daq_pool__slot_of(pool,
+							      chunks_of(&chan->packet[0]).chunk));
+	for (i = 0; i < count; i++) {
+		struct daq_span span = chunks_of(&chan->packet[i]);
+
+		if (plan && !daq_pool__is_planned(pool, plan, position, span))
+			plan = NULL;
+		position += span.count;
+		spans[i] = span;
+	}
+	record->plan = plan;
+	record->span_count += count;
+	record->chunk_count = position;
+}
+
 static int keep_packet(struct daq_chan *chan)
 {
 	struct daq_record *record = current_record(chan);
 	const struct xdp_desc *first = &chan->packet[0];
-	uint64_t *chunk = record->chunks + record->chunk_count;
 	char *header = chan->memory + first->addr;
-	uint32_t i;
 
-	if (record->chunk_count + chan->packet_count > chan->max_chunks)
+	if (record->chunk_count + chan->packet_chunks > chan->max_chunks)
 		return -ENOBUFS;
 	if (first->len > DAQ_HDR_LEN &&
 	    daq_pieces__add(&record->pieces, header + DAQ_HDR_LEN, first->len - DAQ_HDR_LEN))
@@ -110,9 +167,7 @@ static int keep_packet(struct daq_chan *chan)
 	} else if (add_pieces(chan, &record->pieces)) {
 		return -ENOBUFS;
 	}
-	for (i = 0; i < chan->packet_count; i++)
-		chunk[i] = chan->packet[i].addr & -(uint64_t)DAQ_CHUNK_SIZE;
-	record->chunk_count += chan->packet_count;
+	keep_chunks(chan, record);
 	record->headers[record->segment_count++] = (const void *)header;
 	return 0;
 }
@@ -122,6 +177,7 @@ static void take_filtered(struct daq_chan *chan, struct daq_hdr *hdr)
 {
 	struct daq_filtered told;
 
+	hdr->flags &= ~DAQ_HDR_F_JOINED;
 	if (!(hdr->flags & DAQ_HDR_F_FILTERED) ||
 	    chan->packet[0].addr % DAQ_CHUNK_SIZE < sizeof(told))
 		return;
@@ -181,6 +237,7 @@ static void deliver(struct daq_chan *chan, struct daq_frame *frame)
 static uint32_t receive_chunks(struct daq_chan *chan, uint32_t index, uint32_t count, bool *whole)
 {
 	uint32_t i, have = chan->packet_count, adjoins = chan->packet_adjoins;
+	uint32_t chunks = 0;
 	uint64_t end = chan->packet_end;
 	size_t len = chan->packet_len;
 	bool more = true;
@@ -191,14 +248,17 @@ static uint32_t receive_chunks(struct daq_chan *chan, uint32_t index, uint32_t c
 		if (have < MAX_PACKET)
 			chan->packet[have] = *desc;
 		else
-			daq_pool__home(&chan->pool, desc->addr / DAQ_CHUNK_SIZE);
+			discard_chunks(chan, desc);
 		adjoins &= desc->addr == end || have < 2;
 		end = desc->addr + desc->len;
 		len += desc->len;
+		chunks += chunks_of(desc).count;
 		have++;
 		more = desc->options & XDP_PKT_CONTD;
 	}
+	daq_pool__arrived(&chan->pool, chunks);
 	chan->packet_count = have;
+	chan->packet_chunks += chunks;
 	chan->packet_adjoins = adjoins;
 	chan->packet_end = end;
 	chan->packet_len = len;
@@ -206,10 +266,34 @@ static uint32_t receive_chunks(struct daq_chan *chan, uint32_t index, uint32_t c
 	return i;
 }
 
+/* Nearly every packet: a header, and the payload as one. Returns false if it is not so. */
+static bool receive_pair(struct daq_chan *chan)
+{
+	const struct xdp_desc *first, *second;
+	uint32_t index, count;
+
+	count = xsk_ring_cons__peek(&chan->rx, 2, &index);
+	first = xsk_ring_cons__rx_desc(&chan->rx, index);
+	second = xsk_ring_cons__rx_desc(&chan->rx, index + 1);
+	if (count < 2 || chan->packet_count || !(first->options & XDP_PKT_CONTD) ||
+	    second->options & XDP_PKT_CONTD) {
+		xsk_ring_cons__cancel(&chan->rx, count);
+		return false;
+	}
+	chan->packet[0] = *first;
+	chan->packet[1] = *second;
+	chan->packet_count = 2;
+	chan->packet_chunks = 1 + chunks_of(second).count;
+	chan->packet_len = (size_t)first->len + second->len;
+	xsk_ring_cons__release(&chan->rx, 2);
+	daq_pool__arrived(&chan->pool, chan->packet_chunks);
+	return true;
+}
+
 /* Takes descriptors until a packet is whole, if there is none left over. */
 static bool receive_packet(struct daq_chan *chan)
 {
-	bool whole = chan->packet_again;
+	bool whole = chan->packet_again || receive_pair(chan);
 	uint32_t index, count, taken;
 
 	while (!whole) {
@@ -219,7 +303,6 @@ static bool receive_packet(struct daq_chan *chan)
 		taken = receive_chunks(chan, index, count, &whole);
 		xsk_ring_cons__cancel(&chan->rx, count - taken);
 		xsk_ring_cons__release(&chan->rx, taken);
-		daq_pool__arrived(&chan->pool, taken);
 	}
 	return true;
 }
@@ -306,7 +389,7 @@ int daq_input__poll(struct daq_chan *chan, struct daq_frame *frame)
 
 int daq_chan__next(struct daq_chan *chan, struct daq_frame *frame, int timeout_ms)
 {
-	int64_t start = daq_now_ms();
+	int64_t start = timeout_ms > 0 ? daq_now_ms() : 0;
 	int ret;
 
 	if (chan->direction != DAQ_INPUT)

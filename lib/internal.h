@@ -64,8 +64,10 @@ struct daq_watch {
 /* A frame's memory: given to the application or being collected. */
 struct daq_record {
 	struct daq_pieces pieces;
-	uint64_t *chunks;		/* addresses of their beginnings */
+	struct daq_span *spans;		/* its chunks, in the order that they came in */
+	uint32_t span_count;
 	uint32_t chunk_count;
+	const uint64_t *plan;		/* input: they are the first ones of that; NULL: of none */
 	const struct daq_hdr **headers;	/* input only: one per segment */
 	uint32_t segment_count;
 	uint32_t slot;			/* output only */
@@ -127,6 +129,7 @@ struct daq_chan {
 	uint32_t current;		/* record that is being collected */
 	struct xdp_desc packet[MAX_PACKET];	/* being received */
 	uint32_t packet_count;		/* may be more than fit: then it is no segment */
+	uint32_t packet_chunks;		/* in those: several that adjoin may be one descriptor */
 	size_t packet_len;		/* bytes of it */
 	uint64_t packet_end;		/* address behind its last descriptor */
 	bool packet_adjoins;		/* that of each from the second on is where the last ended */

@@ -129,7 +129,7 @@ void daq_pool__free(struct daq_pool *pool)
 	memset(pool, 0, sizeof(*pool));
 }
 
-static uint32_t slot_of(const struct daq_pool *pool, uint32_t chunk)
+uint32_t daq_pool__slot_of(const struct daq_pool *pool, uint32_t chunk)
 {
 	uint32_t heads = pool->slots * pool->slot_heads;
 
@@ -156,22 +156,17 @@ void daq_pool__leave(struct daq_pool *pool, uint32_t chunk)
 {
 	pool->away[chunk] = true;
 	pool->away_count++;
-	pool->slot_away[slot_of(pool, chunk)]++;
+	pool->slot_away[daq_pool__slot_of(pool, chunk)]++;
 }
 
 void daq_pool__home(struct daq_pool *pool, uint32_t chunk)
 {
-	uint32_t slot = slot_of(pool, chunk);
+	uint32_t slot = daq_pool__slot_of(pool, chunk);
 
 	pool->away[chunk] = false;
 	pool->away_count--;
 	if (--pool->slot_away[slot] == 0)
 		daq_pool__put(pool, slot);
-}
-
-static const uint64_t *plan_of(const struct daq_pool *pool, uint32_t slot)
-{
-	return pool->plan + (size_t)slot * pool->frame_chunks;
 }
 
 /* Notes for all chunks of a slot that they are away, or at home. */
@@ -182,27 +177,11 @@ static void move_slot(struct daq_pool *pool, uint32_t slot, bool away)
 	pool->slot_away[slot] = away ? pool->frame_chunks : 0;
 }
 
-/* Nearly every frame is a whole slot as it was posted. */
-void daq_pool__home_all(struct daq_pool *pool, const uint64_t *addrs, uint32_t count)
+void daq_pool__home_slot(struct daq_pool *pool, uint32_t slot)
 {
-	uint32_t i, slot;
-
-	if (count == pool->frame_chunks) {
-		slot = slot_of(pool, addrs[0] / DAQ_CHUNK_SIZE);
-		if (!memcmp(addrs, plan_of(pool, slot), count * sizeof(*addrs))) {
-			move_slot(pool, slot, false);
-			pool->away_count -= count;
-			daq_pool__put(pool, slot);
-			return;
-		}
-	}
-	for (i = 0; i < count; i++)
-		daq_pool__home(pool, addrs[i] / DAQ_CHUNK_SIZE);
-}
-
-void daq_pool__arrived(struct daq_pool *pool, uint32_t count)
-{
-	pool->posted -= count;
+	move_slot(pool, slot, false);
+	pool->away_count -= pool->frame_chunks;
+	daq_pool__put(pool, slot);
 }
 
 static void post_chunk(struct daq_pool *pool, struct xsk_ring_prod *fill, uint32_t chunk)
@@ -220,7 +199,7 @@ static void post_chunk(struct daq_pool *pool, struct xsk_ring_prod *fill, uint32
 static void post_slot(struct daq_pool *pool, struct xsk_ring_prod *fill, uint32_t slot,
 		      uint32_t from)
 {
-	const uint64_t *plan = plan_of(pool, slot);
+	const uint64_t *plan = daq_pool__plan(pool, slot);
 	uint32_t position, chunk;
 
 	for (position = from; position < pool->frame_chunks; position++) {
@@ -233,7 +212,7 @@ static void post_slot(struct daq_pool *pool, struct xsk_ring_prod *fill, uint32_
 /* The same for a slot that is at home as a whole, and all of it. */
 static void post_whole_slot(struct daq_pool *pool, struct xsk_ring_prod *fill, uint32_t slot)
 {
-	const uint64_t *plan = plan_of(pool, slot);
+	const uint64_t *plan = daq_pool__plan(pool, slot);
 	uint32_t index = 0, first;
 
 	xsk_ring_prod__reserve(fill, pool->frame_chunks, &index);

@@ -26,6 +26,12 @@
 #define DAQ_CHUNK_USABLE	3456u
 #define DAQ_MAX_PACKET_CHUNKS	18u
 
+/* Chunks that adjoin. */
+struct daq_span {
+	uint32_t chunk;			/* the first one */
+	uint32_t count;
+};
+
 struct daq_pool {
 	uint32_t slots;
 	uint32_t slot_heads;		/* head chunks per slot = segments per frame */
@@ -65,13 +71,19 @@ size_t daq_pool__output_slot_bytes(const struct daq_format *format);
 uint32_t daq_pool__post(struct daq_pool *pool, struct xsk_ring_prod *fill, uint32_t segment);
 
 /* The card delivered so many chunks. */
-void daq_pool__arrived(struct daq_pool *pool, uint32_t count);
+static inline void daq_pool__arrived(struct daq_pool *pool, uint32_t count)
+{
+	pool->posted -= count;
+}
 
 /* @chunk is at home again; so is its slot when nothing else of it is away. */
 void daq_pool__home(struct daq_pool *pool, uint32_t chunk);
 
-/* The same for all chunks of a frame, by their addresses, in the order that they came. */
-void daq_pool__home_all(struct daq_pool *pool, const uint64_t *addrs, uint32_t count);
+/* The same for all of a slot, which all are away. */
+void daq_pool__home_slot(struct daq_pool *pool, uint32_t slot);
+
+/* The slot that a chunk belongs to. */
+uint32_t daq_pool__slot_of(const struct daq_pool *pool, uint32_t chunk);
 
 /* Takes a whole slot, for output; false: none is complete. */
 bool daq_pool__take(struct daq_pool *pool, uint32_t *slot);
@@ -79,6 +91,24 @@ bool daq_pool__take(struct daq_pool *pool, uint32_t *slot);
 void daq_pool__leave(struct daq_pool *pool, uint32_t chunk);
 /* Gives a slot back of which no chunk is away. */
 void daq_pool__put(struct daq_pool *pool, uint32_t slot);
+
+/* In what order the chunks of a slot are posted: their addresses. */
+static inline const uint64_t *daq_pool__plan(const struct daq_pool *pool, uint32_t slot)
+{
+	return pool->plan + (size_t)slot * pool->frame_chunks;
+}
+
+/* Whether such chunks are what a plan has from a position on. */
+static inline bool daq_pool__is_planned(const struct daq_pool *pool, const uint64_t *plan,
+					uint32_t position, struct daq_span span)
+{
+	uint64_t last = span.count - 1;
+
+	/* in between there is no head, or the last one would be nearer */
+	return position + last < pool->frame_chunks &&
+	       plan[position] == (uint64_t)span.chunk * DAQ_CHUNK_SIZE &&
+	       (!last || plan[position + last] == (span.chunk + last) * DAQ_CHUNK_SIZE);
+}
 
 static inline uint32_t daq_pool__head(const struct daq_pool *pool, uint32_t slot, uint32_t n)
 {

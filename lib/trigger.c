@@ -202,15 +202,31 @@ static void read_filter(const struct daq_chan *chan, struct daq_filter *filter)
 	bpf_map_lookup_elem(map, &key, filter);
 }
 
+/* Only what no trigger counts at the same time can be written. */
+static int set_joins(struct daq_chan *chan, struct daq_filter *filter)
+{
+	int map = chan->card->steer_maps[DAQ_STEER_FILTERS];
+	__u32 key = chan->number;
+
+	filter->joins = chan->zero_copy;
+	if (bpf_map_update_elem(map, &key, filter, BPF_ANY) < 0)
+		return daq_error(-errno, "%s: cannot set channel %u up for steering: %m",
+				 chan->card->ifname, chan->number);
+	return 0;
+}
+
 int daq_trigger__begin(struct daq_chan *chan)
 {
 	struct daq_filter filter;
+	int err = remove_trigger(chan);
 
+	if (err)
+		return err;
 	read_filter(chan, &filter);
 	chan->filtered_before[0] = filter.frames;
 	chan->filtered_before[1] = filter.segments;
 	chan->filtered_before[2] = filter.bytes;
-	return remove_trigger(chan);
+	return set_joins(chan, &filter);
 }
 
 /* What comes now is nobody's, and nobody's wishes count. */

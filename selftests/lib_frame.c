@@ -582,6 +582,8 @@ static bool test_pieces(void)
 
 /* ---- A card ---- */
 
+static bool joins;	/* chunks of a packet that adjoin come as one */
+
 struct card {
 	struct daq_chan chan;
 	struct daq_card card;
@@ -630,7 +632,7 @@ static void card_init(struct card *card, const struct daq_format *format, uint32
 	for (i = 0; i < chan->record_count; i++) {
 		chan->records[i].pieces.iov = array(chan->max_chunks, sizeof(struct iovec));
 		chan->records[i].pieces.max = chan->max_chunks;
-		chan->records[i].chunks = array(chan->max_chunks, sizeof(uint64_t));
+		chan->records[i].spans = array(chan->max_chunks, sizeof(struct daq_span));
 		chan->records[i].headers = array(chan->max_chunks, sizeof(struct daq_hdr *));
 		chan->free_records[chan->free_record_count++] = i;
 	}
@@ -646,7 +648,7 @@ static void card_free(struct card *card)
 
 	for (i = 0; i < chan->record_count; i++) {
 		free(chan->records[i].pieces.iov);
-		free(chan->records[i].chunks);
+		free(chan->records[i].spans);
 		free(chan->records[i].headers);
 	}
 	free(chan->records);
@@ -687,6 +689,23 @@ static void fill_payload(char *to, uint32_t frame, uint32_t offset, uint32_t len
 		to[i] = pattern(frame, offset + i);
 }
 
+/* As the driver does it: all but the first of the last @count descriptors, or none. */
+static void join(struct card *card, uint32_t count)
+{
+	struct xdp_desc *rx = card->chan.rx.ring;
+	uint32_t mask = card->chan.rx.mask, first = card->rx_producer - count + 1, i;
+	uint64_t len = 0;
+
+	for (i = first; i != card->rx_producer; i++) {
+		if (rx[i & mask].addr != rx[first & mask].addr + len)
+			return;
+		len += rx[i & mask].len;
+	}
+	rx[first & mask].len = len;
+	rx[first & mask].options = 0;
+	card->rx_producer = first + 1;
+}
+
 /* One segment in the chunks posted, as the driver lays it out; without chunks it is dropped. */
 static void card_segment(struct card *card, uint32_t segment, uint32_t frame_len)
 {
@@ -701,6 +720,7 @@ static void card_segment(struct card *card, uint32_t segment, uint32_t frame_len
 		return;
 	}
 	chunk = next_chunk(card, 256, DAQ_HDR_LEN + (split ? 0 : len), split);
+	hdr.flags |= joins ? DAQ_HDR_F_JOINED : 0;
 	memcpy(chunk, &hdr, sizeof(hdr));
 	if (!split)
 		fill_payload(chunk + DAQ_HDR_LEN, card->frame, offset, len);
@@ -709,6 +729,8 @@ static void card_segment(struct card *card, uint32_t segment, uint32_t frame_len
 		chunk = next_chunk(card, 0, n, done + n < len);
 		fill_payload(chunk, card->frame, offset + done, n);
 	}
+	if (joins && split)
+		join(card, 1 + (len + DAQ_CHUNK_SIZE - 1) / DAQ_CHUNK_SIZE);
 }
 
 /* A whole frame but for the segments in the bit mask @lost. */
@@ -747,6 +769,7 @@ static bool has_headers(const struct card *card, const struct daq_frame *frame)
 
 	for (i = 0; i < frame->segments; i++)
 		if (ntohl(frame->headers[i]->frame) != (uint32_t)frame->number ||
+		    frame->headers[i]->flags & DAQ_HDR_F_JOINED ||
 		    ntohl(frame->headers[i]->segment) != i)
 			return false;
 	return frame->segments == (frame->len + segment_bytes - 1) / segment_bytes;
@@ -1132,37 +1155,49 @@ static bool test_hostile_packets(void)
 static const struct {
 	const char *name;
 	bool (*run)(void);
+	bool joins;
 } tests[] = {
-	{ "in_order", test_in_order },
-	{ "start_in_the_middle", test_start_in_the_middle },
-	{ "lost_segments", test_lost_segments },
-	{ "lost_end", test_lost_end },
-	{ "wrap", test_wrap },
-	{ "restart", test_restart },
-	{ "short_frames", test_short_frames },
-	{ "last", test_last },
-	{ "early_last", test_early_last },
-	{ "notice", test_notice },
-	{ "card_or_host", test_card_or_host },
-	{ "off", test_off },
-	{ "reset", test_reset },
-	{ "suspend", test_suspend },
-	{ "filtered", test_filtered },
-	{ "truncated", test_truncated },
-	{ "damaged", test_damaged },
-	{ "hostile_headers", test_hostile_headers },
-	{ "pieces", test_pieces },
-	{ "contiguous", test_contiguous },
-	{ "back_to_contiguous", test_back_to_contiguous },
-	{ "starved", test_starved },
-	{ "all_held", test_all_held },
-	{ "truncated_in_memory", test_truncated_in_memory },
-	{ "drop_old", test_drop_old },
-	{ "stop", test_stop },
-	{ "reasons", test_reasons },
-	{ "torture", test_torture },
-	{ "tiny_segments", test_tiny_segments },
-	{ "hostile_packets", test_hostile_packets },
+	{ "in_order", test_in_order, false },
+	{ "start_in_the_middle", test_start_in_the_middle, false },
+	{ "lost_segments", test_lost_segments, false },
+	{ "lost_end", test_lost_end, false },
+	{ "wrap", test_wrap, false },
+	{ "restart", test_restart, false },
+	{ "short_frames", test_short_frames, false },
+	{ "last", test_last, false },
+	{ "early_last", test_early_last, false },
+	{ "notice", test_notice, false },
+	{ "card_or_host", test_card_or_host, false },
+	{ "off", test_off, false },
+	{ "reset", test_reset, false },
+	{ "suspend", test_suspend, false },
+	{ "filtered", test_filtered, false },
+	{ "truncated", test_truncated, false },
+	{ "damaged", test_damaged, false },
+	{ "hostile_headers", test_hostile_headers, false },
+	{ "pieces", test_pieces, false },
+	{ "contiguous", test_contiguous, false },
+	{ "back_to_contiguous", test_back_to_contiguous, false },
+	{ "starved", test_starved, false },
+	{ "all_held", test_all_held, false },
+	{ "truncated_in_memory", test_truncated_in_memory, false },
+	{ "drop_old", test_drop_old, false },
+	{ "stop", test_stop, false },
+	{ "reasons", test_reasons, false },
+	{ "torture", test_torture, false },
+	{ "tiny_segments", test_tiny_segments, false },
+	{ "hostile_packets", test_hostile_packets, false },
+	{ "contiguous, joined", test_contiguous, true },
+	{ "back_to_contiguous, joined", test_back_to_contiguous, true },
+	{ "starved, joined", test_starved, true },
+	{ "all_held, joined", test_all_held, true },
+	{ "truncated_in_memory, joined", test_truncated_in_memory, true },
+	{ "drop_old, joined", test_drop_old, true },
+	{ "stop, joined", test_stop, true },
+	{ "reasons, joined", test_reasons, true },
+	{ "torture, joined", test_torture, true },
+	{ "tiny_segments, joined", test_tiny_segments, true },
+	{ "hostile_packets, joined", test_hostile_packets, true },
 };
 
 int main(void)
@@ -1171,8 +1206,10 @@ int main(void)
 
 	printf("TAP version 13\n1..%zu\n", sizeof(tests) / sizeof(tests[0]));
 	for (i = 0; i < sizeof(tests) / sizeof(tests[0]); i++) {
-		bool ok = tests[i].run();
+		bool ok;
 
+		joins = tests[i].joins;
+		ok = tests[i].run();
 		printf("%sok %u %s\n", ok ? "" : "not ", i + 1, tests[i].name);
 		failed += !ok;
 	}
