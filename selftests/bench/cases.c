@@ -80,11 +80,11 @@ static void receive_ring(unsigned int until)
 
 	while (bench_frames < until) {
 		if (options.channels > 1) {
-			if (daq_card__dispatch(card_open(), 60000) < 1)
+			if (daq_card__dispatch(card_open(), -1) < 1)
 				ktap_die("no frame: %s", daq_errmsg());
 			continue;
 		}
-		if (daq_chan__next(chans[0], &frame, 60000) != 1)
+		if (daq_chan__next(chans[0], &frame, -1) != 1)
 			ktap_die("no frame: %s", daq_errmsg());
 		take(chans[0], &frame);
 	}
@@ -200,7 +200,7 @@ void bench_receive_bare(unsigned int until)
 	struct pollfd pollfd = { .fd = xsk_socket__fd(bare.xsk), .events = POLLIN };
 
 	while (bench_frames < until)
-		if (!take_batch() && poll(&pollfd, 1, 60000) != 1)
+		if (!take_batch() && poll(&pollfd, 1, -1) != 1)
 			ktap_die("no frame");
 }
 
@@ -336,7 +336,7 @@ void bench_receive_tpacket(unsigned int until)
 
 		if (!(__atomic_load_n(&desc->hdr.bh1.block_status, __ATOMIC_ACQUIRE) &
 		      TP_STATUS_USER)) {
-			if (poll(&pollfd, 1, 60000) != 1)
+			if (poll(&pollfd, 1, -1) != 1)
 				ktap_die("no block");
 			continue;
 		}

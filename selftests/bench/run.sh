@@ -14,8 +14,8 @@
 # Environment:
 #   NATIVE=1      no virtual machine: on this one, where the driver is installed. Times
 #                 are real then, and what is called an instruction is a nanosecond or so.
-#   BENCH_QEMU=   processor of the virtual machine (default: -cpu max,-erms,-fsrm, for a
-#                 string instruction counts once for each of its words)
+#   BENCH_QEMU=   processor of the virtual machine (default: -cpu max,-erms,-fsrm,-fsrs, for
+#                 a string instruction counts once for each of its words)
 #   VM_*          see ../vm/run.sh
 
 set -euo pipefail
@@ -55,5 +55,5 @@ fi
 build_for_guest >&2
 # shellcheck disable=SC2016 # for the guest to expand
 VM_CLOCK=virtual VM_CPUS=1 VM_TIMEOUT=${VM_TIMEOUT:-3600} \
-	VM_QEMU="${BENCH_QEMU:--cpu max,-erms,-fsrm} ${VM_QEMU-}" \
+	VM_QEMU="${BENCH_QEMU:--cpu max,-erms,-fsrm,-fsrs} ${VM_QEMU-}" \
 	"$vm_dir/run.sh" 'PROGRAMS=build/vm/$(uname -r)/selftests; '"$measure"
