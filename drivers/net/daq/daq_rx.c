@@ -453,9 +453,8 @@ static void daq_take_chunk(struct xdp_buff *xdp, u32 offset, u32 len)
 
 /*
  * The list of fragments is where a program can write to at any time: XDP helpers go by
- * it, but nothing of it is read here. The kernel's own list is another one. Nothing is
- * on that but the packet at hand, and what is put there was on none, so that it is done
- * without list_add_tail() and its checks.
+ * it, but nothing of it is read here, as xsk_buff_add_frag() of 7.x would do. The
+ * kernel's own list of them is another one, on which nothing is but the packet at hand.
  */
 static void daq_take_frags(struct daq_queue *q, struct daq_rx_segment *seg,
 			   struct xdp_buff *head, u32 offset, u32 len)
@@ -468,7 +467,6 @@ static void daq_take_frags(struct daq_queue *q, struct daq_rx_segment *seg,
 	void *addrs = q->pool->addrs;
 	u32 i, at = rx->taken, mask = rx->mask;
 	u32 count = seg->bufs - 1, rest = seg->len - seg->head_len;
-	struct list_head *last = list->prev;
 	struct xdp_buff *xdp = NULL;
 	void *end = NULL;
 	u32 adjoin = 0;
@@ -477,8 +475,6 @@ static void daq_take_frags(struct daq_queue *q, struct daq_rx_segment *seg,
 	sinfo->nr_frags = count;
 	sinfo->xdp_frags_size = rest;
 	for (i = 0; i < count; i++) {
-		struct list_head *node;
-
 		xdp = bufs[++at & mask].xdp;
 		daq_take_chunk(xdp, offset, len);
 		adjoin += xdp->data == end;
@@ -486,13 +482,9 @@ static void daq_take_frags(struct daq_queue *q, struct daq_rx_segment *seg,
 		skb_frag_fill_page_desc(&sinfo->frags[i],
 					pages[(xdp->data - addrs) >> PAGE_SHIFT],
 					offset_in_page(xdp->data), len);
-		node = &container_of(xdp, struct xdp_buff_xsk, xdp)->list_node;
-		last->next = node;
-		node->prev = last;
-		last = node;
+		list_add_tail(&container_of(xdp, struct xdp_buff_xsk, xdp)->list_node,
+			      list);
 	}
-	last->next = list;
-	list->prev = last;
 
 	/* All are full, but the last one perhaps. */
 	seg->adjoins = adjoin == count - 1 && count > 1 && seg->hdr_len &&
@@ -528,20 +520,15 @@ static struct xdp_buff *daq_take_chunks(struct daq_queue *q,
 static bool daq_join_chunks(struct daq_queue *q)
 {
 	struct list_head *list = &q->pool->xskb_list;
-	struct list_head *first = list->next, *node, *next;
-	struct xdp_buff *head, *tail;
+	struct xdp_buff *tail = daq_rx_buf(&q->rx, -1)->xdp;
+	struct xdp_buff_xsk *first;
 
-	tail = daq_rx_buf(&q->rx, -1)->xdp;
 	if (list->prev != &container_of(tail, struct xdp_buff_xsk, xdp)->list_node)
 		return false;
-	head = &container_of(first, struct xdp_buff_xsk, list_node)->xdp;
-	head->data_end = tail->data_end;
-	for (node = first->next; node != list; node = next) {
-		next = node->next;
-		INIT_LIST_HEAD(node);
-	}
-	first->next = list;
-	list->prev = first;
+	first = list_first_entry(list, struct xdp_buff_xsk, list_node);
+	first->xdp.data_end = tail->data_end;
+	while (!list_is_last(&first->list_node, list))
+		list_del_init(list->prev);
 	return true;
 }
 
