@@ -122,30 +122,53 @@ static void measure(struct work *sum)
 	sum->card += card_time() - card;
 }
 
+/* The line of tcpdump's log with that word: whether there is one. */
+static bool find_line(const char *dir, const char *word, char *line, size_t size)
+{
+	char path[128];
+	bool found = false;
+	FILE *log;
+
+	snprintf(path, sizeof(path), "%s/log", dir);
+	log = fopen(path, "r");
+	while (log && !found && fgets(line, size, log))
+		found = strstr(line, word);
+	if (log)
+		fclose(log);
+	return found;
+}
+
+/* Receives meanwhile, however long a busy host lets programs wait for their files. */
+static void receive_until(const char *dir, const char *word, char *line, size_t size)
+{
+	unsigned int tries = 0;
+
+	while (!find_line(dir, word, line, size)) {
+		if (++tries > 60 * FRAMES_PER_SECOND)
+			ktap_die("tcpdump does not say \"%s\"", word);
+		receive(1);
+	}
+}
+
 static void start_tap(const char *dir)
 {
+	char line[256];
+
 	if (shell("cd %s && { tcpdump -eni %s -w /dev/null 'ether proto 0x88b5' 2>log & } && "
-		  "echo $! >pid && until grep -q listening log; do sleep 0.1; done",
-		  dir, card_ifname(0)))
+		  "echo $! >pid", dir, card_ifname(0)))
 		ktap_die("tcpdump does not start");
+	receive_until(dir, "listening", line, sizeof(line));
 }
 
 /* How many headers it has seen. */
 static unsigned int stop_tap(const char *dir)
 {
 	unsigned int seen = 0;
-	char path[128];
-	FILE *log;
+	char line[256];
 
-	shell("cd %s && kill -INT $(cat pid) && while kill -0 $(cat pid) 2>/dev/null; do "
-	      "sleep 0.1; done", dir);
-	snprintf(path, sizeof(path), "%s/log", dir);
-	log = fopen(path, "r");
-	while (log && !feof(log) && fscanf(log, "%u packets captured", &seen) != 1)
-		if (fscanf(log, "%*[^\n]%*c") == EOF)
-			break;
-	if (log)
-		fclose(log);
+	shell("kill -INT $(cat %s/pid)", dir);
+	receive_until(dir, "packets captured", line, sizeof(line));
+	sscanf(line, "%u", &seen);
 	return seen;
 }
 
