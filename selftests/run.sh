@@ -12,7 +12,7 @@
 #   --debug  on the debug kernel, after showing that its detectors work. It is many
 #            times slower, so tests that wait or count do so by TEST_SCALE.
 #
-# TEST_TIMEOUT=      seconds that one file may take (default: 400, debug: 900)
+# TEST_TIMEOUT=      seconds that one file may take (default: 400, debug: 1800)
 # TEST_SCALE=        how much slower than usual the kernel is (default: 1, debug: 8)
 # TEST_BACKEND=      soft or pci: all tests of cards, on such a card, and nothing else;
 # TEST_PERSONALITY=  interrupt, polled or kicked: likewise
@@ -114,8 +114,8 @@ if [ "${1-}" = --debug ]; then
 	export VM_KERNEL=debug
 	# Half the usual, and half the time for a scan of it.
 	export VM_MEM=${VM_MEM:-2G}
-	VM_TIMEOUT=${VM_TIMEOUT:-3600}
-	TEST_TIMEOUT=${TEST_TIMEOUT:-900}
+	VM_TIMEOUT=${VM_TIMEOUT:-7200}
+	TEST_TIMEOUT=${TEST_TIMEOUT:-1800}
 	TEST_SCALE=${TEST_SCALE:-8}
 fi
 TEST_LANES=${TEST_LANES:-2}
