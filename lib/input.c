@@ -177,7 +177,6 @@ static void take_filtered(struct daq_chan *chan, struct daq_hdr *hdr)
 {
 	struct daq_filtered told;
 
-	hdr->flags &= ~DAQ_HDR_F_JOINED;
 	if (!(hdr->flags & DAQ_HDR_F_FILTERED) ||
 	    chan->packet[0].addr % DAQ_CHUNK_SIZE < sizeof(told))
 		return;

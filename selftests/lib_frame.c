@@ -720,7 +720,6 @@ static void card_segment(struct card *card, uint32_t segment, uint32_t frame_len
 		return;
 	}
 	chunk = next_chunk(card, 256, DAQ_HDR_LEN + (split ? 0 : len), split);
-	hdr.flags |= joins ? DAQ_HDR_F_JOINED : 0;
 	memcpy(chunk, &hdr, sizeof(hdr));
 	if (!split)
 		fill_payload(chunk + DAQ_HDR_LEN, card->frame, offset, len);
@@ -769,7 +768,6 @@ static bool has_headers(const struct card *card, const struct daq_frame *frame)
 
 	for (i = 0; i < frame->segments; i++)
 		if (ntohl(frame->headers[i]->frame) != (uint32_t)frame->number ||
-		    frame->headers[i]->flags & DAQ_HDR_F_JOINED ||
 		    ntohl(frame->headers[i]->segment) != i)
 			return false;
 	return frame->segments == (frame->len + segment_bytes - 1) / segment_bytes;

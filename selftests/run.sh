@@ -36,7 +36,7 @@ plain_tests=(link.sh ctl counters format.sh xdp ptp.sh cable.sh tap.sh window wi
 user_tests=(samples.sh formats.sh dump.sh top.sh snap.sh verify.sh doctor.sh)
 library_tests=(loss trigger sharing handover observer contiguous wakeups api stopped)
 # All DMA through bounce buffers: what is not synchronised is not seen.
-bounce_tests=(capture conserve xsk_bare metadata steer record.sh output forward classic abuse)
+bounce_tests=(capture conserve xsk_bare joined metadata steer record.sh output forward classic abuse)
 # What users may do who have no good in mind. Nothing that the kernel lets go of, or gets
 # anew, is cleared: what is seen of it has leaked.
 hostile_tests=(hostile fuzz)
@@ -54,7 +54,7 @@ kinds=(
 	"soft polled xsk_bare modes output record.sh wakeups"
 	"soft kicked xsk_bare modes output cable.sh record.sh loss wakeups"
 	"pci interrupt ctl counters link.sh ptp.sh cpus.sh xdp window lifetime.sh ethtool.sh queues
-		capture xsk_bare metadata steer record.sh output forward classic abuse loss trigger sharing
+		capture xsk_bare joined metadata steer record.sh output forward classic abuse loss trigger sharing
 		handover observer contiguous wakeups tap.sh samples.sh formats.sh dump.sh
 		top.sh snap.sh verify.sh doctor.sh stopped"
 	"pci polled lifetime.sh capture xsk_bare output record.sh"

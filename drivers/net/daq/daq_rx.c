@@ -732,21 +732,33 @@ static enum daq_rx_count daq_redirect(struct daq_queue *q,
 	return err == -ENOBUFS ? DAQ_RX_DROP_RING_FULL : DAQ_RX_DROP_REDIRECT;
 }
 
+/* What a program asks of the driver by the header is for nobody else to see. */
+static bool daq_is_asked_to_join(struct daq_hdr *hdr)
+{
+	u8 flags = READ_ONCE(hdr->flags);
+
+	if (!(flags & DAQ_HDR_F_JOINED))
+		return false;
+	WRITE_ONCE(hdr->flags, flags & ~DAQ_HDR_F_JOINED);
+	return true;
+}
+
 static __always_inline enum daq_rx_count
 daq_run_xdp(struct daq_queue *q, struct daq_rx_run *run, struct xdp_buff *xdp,
 	    const struct daq_rx_segment *seg)
 {
-	const struct daq_hdr *hdr = xdp->data;
 	struct bpf_prog *prog = run->prog;
+	struct daq_hdr *hdr = xdp->data;
+	/* A card has nothing to ask. */
+	bool may_ask = seg->hdr_len && !(READ_ONCE(hdr->flags) & DAQ_HDR_F_JOINED);
 	bool may_join = false;
 	u32 verdict = XDP_PASS;
 
-	if (seg->adjoins)
-		may_join = !(READ_ONCE(hdr->flags) & DAQ_HDR_F_JOINED);
-	if (prog)
+	if (prog) {
 		verdict = bpf_prog_run_xdp(prog, xdp);
-	if (may_join)
-		may_join = READ_ONCE(hdr->flags) & DAQ_HDR_F_JOINED;
+		if (may_ask && daq_is_asked_to_join(hdr))
+			may_join = seg->adjoins;
+	}
 	if (q->pool)
 		daq_hide_frags(xdp, seg->bufs - 1);
 	if (unlikely(run->tapped) && verdict != XDP_PASS)
