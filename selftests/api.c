@@ -134,19 +134,25 @@ static void open_channel(void)
 {
 	struct card *card = any_card();
 	unsigned int number = below(CHANNELS + 1), i;
-	struct daq_chan_opts opts = {
-		.sz = one_in(32) ? below(64) : sizeof(opts),
+	/* a caller of a later version may have more of them */
+	struct {
+		struct daq_chan_opts opts;
+		char more[64];
+	} user = { 0 };
+	struct daq_chan *chan = NULL;
+
+	user.opts = (struct daq_chan_opts){
+		.sz = one_in(32) ? below(sizeof(user)) : sizeof(user.opts),
 		.direction = one_in(4) ? DAQ_OUTPUT : one_in(32) ? below(100) : DAQ_INPUT,
 		.mode = one_in(32) ? below(100) : below(3),
 		.buffer_bytes = one_in(2) ? 0 : below(1 << 20),
 		.stopped = one_in(8), .sendable = one_in(8), .observe = one_in(8),
 		.truncated = one_in(8), .policy = one_in(32) ? below(100) : below(3),
 	};
-	struct daq_chan *chan = NULL;
-
+	user.more[0] = one_in(2);
 	if (!card->card || (number < CHANNELS && card->channels[number].chan))
 		return;
-	if (said(daq_chan__open(card->card, number, one_in(8) ? NULL : &opts, &chan)))
+	if (said(daq_chan__open(card->card, number, one_in(8) ? NULL : &user.opts, &chan)))
 		return;
 	for (i = 0; i < CHANNELS; i++)
 		if (i == number)
