@@ -521,14 +521,19 @@ static bool daq_join_chunks(struct daq_queue *q)
 {
 	struct list_head *list = &q->pool->xskb_list;
 	struct xdp_buff *tail = daq_rx_buf(&q->rx, -1)->xdp;
+	struct list_head *node, *next;
 	struct xdp_buff_xsk *first;
+	LIST_HEAD(joined);
 
 	if (list->prev != &container_of(tail, struct xdp_buff_xsk, xdp)->list_node)
 		return false;
 	first = list_first_entry(list, struct xdp_buff_xsk, list_node);
 	first->xdp.data_end = tail->data_end;
-	while (!list_is_last(&first->list_node, list))
-		list_del_init(list->prev);
+	list_cut_position(&joined, list, &first->list_node);
+	list_for_each_safe(node, next, list)
+		INIT_LIST_HEAD(node);
+	INIT_LIST_HEAD(list);
+	list_splice(&joined, list);
 	return true;
 }
 
