@@ -271,11 +271,16 @@ static bool receive_pair(struct daq_chan *chan)
 	const struct xdp_desc *first, *second;
 	uint32_t index, count;
 
+	if (chan->packet_count)
+		return false;
 	count = xsk_ring_cons__peek(&chan->rx, 2, &index);
+	if (count < 2) {
+		xsk_ring_cons__cancel(&chan->rx, count);
+		return false;
+	}
 	first = xsk_ring_cons__rx_desc(&chan->rx, index);
 	second = xsk_ring_cons__rx_desc(&chan->rx, index + 1);
-	if (count < 2 || chan->packet_count || !(first->options & XDP_PKT_CONTD) ||
-	    second->options & XDP_PKT_CONTD) {
+	if (!(first->options & XDP_PKT_CONTD) || second->options & XDP_PKT_CONTD) {
 		xsk_ring_cons__cancel(&chan->rx, count);
 		return false;
 	}
