@@ -369,11 +369,6 @@ finish() {
 	[ "$failed" -eq 0 ]
 }
 
-one_kind=${TEST_BACKEND-}${TEST_PERSONALITY-}
-if [ "${TEST_BACKEND-}" = pci ] && [ -z "${VM_CARDS-}" ]; then
-	bus_cards
-fi
-
 # ---- What runs where ----
 
 stop_groups() {
