@@ -387,6 +387,8 @@ queue_groups() {
 	trap exit HUP INT TERM
 	mkfifo "$logs/free"
 	exec {free}<>"$logs/free"
+	# Who else reads it takes a lane away.
+	rm "$logs/free"
 	printf "%${TEST_LANES}s" '' | tr ' ' . >&"$free"
 	start_first
 	start_common
