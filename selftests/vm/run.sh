@@ -255,7 +255,8 @@ kernel_arguments() {
 	append+=" ${VM_APPEND-}"
 }
 
-# Where it can keep its state, for its driver forgets it when the guest sleeps.
+# Where it can keep its state, for its driver forgets it when the guest sleeps. That of
+# serial ports, too, in 7.x: nothing could be written to them any more.
 add_folder() {
 	folders=$((folders + 1))
 	qemu+=(-fsdev "local,id=$1,path=$2,security_model=none,multidevs=remap$3"
@@ -291,7 +292,8 @@ qemu_arguments() {
 		-serial "file:$folder/console.log"
 		-drive if=none,id=root,format=raw,readonly=on,file=/vm/root.erofs
 		-device virtio-blk-pci,drive=root
-		-device virtio-serial-pci)
+		-device pcie-root-port,id=serial,chassis=100
+		-device virtio-serial-pci,bus=serial,x-pcie-pm-no-soft-reset=on)
 	if [ -n "${tty-}" ]; then
 		qemu+=(-chardev stdio,id=out,signal=off
 			-device virtconsole,chardev=out)
