@@ -170,9 +170,20 @@ static bool daq_is_duplicate(struct xdp_buff *xdp)
 	return daq_buff(xdp)->with_card || daq_is_listed(xdp);
 }
 
+/* Room for a header, which the pool does not sync, is the card's to write to. */
+static void daq_sync_posted(struct daq_queue *q, u32 posted)
+{
+	struct daq_rx_ring *rx = &q->rx;
+	u32 i;
+
+	for (i = rx->posted; i != posted; i++)
+		dma_sync_single_for_device(q->card->dev,
+					   daq_chunk_dma(q, rx->bufs[i & rx->mask].xdp),
+					   XDP_PACKET_HEADROOM, DMA_BIDIRECTIONAL);
+}
+
 static void daq_post_chunks(struct daq_queue *q, struct xdp_buff **chunks, u32 n)
 {
-	const bool sync = dma_dev_need_sync(q->card->dev);
 	const u32 headroom = q->pool->headroom;
 	struct daq_rx_ring *rx = &q->rx;
 	struct daq_rx_desc *descs = rx->desc;
@@ -182,26 +193,24 @@ static void daq_post_chunks(struct daq_queue *q, struct xdp_buff **chunks, u32 n
 
 	for (i = 0; i < n; i++) {
 		struct xdp_buff *xdp = chunks[i];
-		dma_addr_t dma = xsk_buff_xdp_get_frame_dma(xdp) + headroom;
+		u32 slot = posted & mask;
 
 		if (unlikely(daq_is_duplicate(xdp))) {
 			daq_count_duplicate(q);
 			continue;
 		}
 		daq_hold_chunk(q, xdp);
-		if (sync)
-			dma_sync_single_for_device(q->card->dev, dma,
-						   XDP_PACKET_HEADROOM,
-						   DMA_BIDIRECTIONAL);
-		bufs[posted & mask].xdp = xdp;
-		descs[posted & mask].addr = cpu_to_le64(dma);
+		bufs[slot].xdp = xdp;
+		/* daq_chunk_dma(), without reading the pool again for each. */
+		descs[slot].addr = cpu_to_le64(xsk_buff_xdp_get_frame_dma(xdp) + headroom);
 		posted++;
 	}
+	if (unlikely(dma_dev_need_sync(q->card->dev)))
+		daq_sync_posted(q, posted);
 	rx->posted = posted;
 }
 
-/* Return: whether the fill ring had as many chunks as there was room for. */
-static bool daq_refill_chunks(struct daq_queue *q, u32 room)
+static void daq_refill_chunks(struct daq_queue *q, u32 room)
 {
 	struct xdp_buff *batch[64];
 
@@ -211,13 +220,40 @@ static bool daq_refill_chunks(struct daq_queue *q, u32 room)
 
 		daq_post_chunks(q, batch, n);
 		if (n < want)
-			return false;
+			return;
 		room -= n;
 	}
-	return true;
 }
 
-static bool daq_refill_pages(struct daq_queue *q, u32 room)
+static u32 daq_rx_room(const struct daq_rx_ring *rx)
+{
+	return rx->mask + 1 - daq_rx_waiting(rx);
+}
+
+static bool daq_rx_is_low(const struct daq_rx_ring *rx)
+{
+	return daq_rx_waiting(rx) < daq_rx_low(rx);
+}
+
+/* A wake-up is not asked for but when it takes one: each is a system call. */
+static void daq_refill_from_socket(struct daq_queue *q)
+{
+	struct daq_rx_ring *rx = &q->rx;
+
+	daq_refill_chunks(q, daq_rx_room(rx));
+	if (!xsk_uses_need_wakeup(q->pool))
+		return;
+	if (daq_rx_is_low(rx)) {
+		xsk_set_rx_need_wakeup(q->pool);
+		/* Chunks that are not seen now came after that, and bring a wake-up. */
+		smp_mb();
+		daq_refill_chunks(q, daq_rx_room(rx));
+	}
+	if (!daq_rx_is_low(rx))
+		xsk_clear_rx_need_wakeup(q->pool);
+}
+
+static void daq_refill_pages(struct daq_queue *q, u32 room)
 {
 	struct daq_rx_ring *rx = &q->rx;
 
@@ -230,12 +266,11 @@ static bool daq_refill_pages(struct daq_queue *q, u32 room)
 							  __GFP_ZERO);
 
 		if (!page)
-			return false;
+			return;
 		rx->bufs[slot].page = page;
 		rx->desc[slot].addr = cpu_to_le64(page_pool_get_dma_addr(page));
 		rx->posted++;
 	}
-	return true;
 }
 
 /**
@@ -253,27 +288,15 @@ bool daq_rx_refill(struct daq_queue *q)
 	struct daq_rx_ring *rx = &q->rx;
 	u32 waiting = daq_rx_waiting(rx);
 	u32 posted = rx->posted;
-	bool wakeup;
 
-	if (!q->pool) {
-		if (waiting < DAQ_RX_PAGES)
-			daq_refill_pages(q, min(DAQ_RX_PAGES, rx->mask + 1) -
-					 waiting);
-	} else {
-		wakeup = xsk_uses_need_wakeup(q->pool);
-		/* Before looking: a chunk that comes later brings a wake-up. */
-		if (wakeup)
-			xsk_set_rx_need_wakeup(q->pool);
-		daq_refill_chunks(q, rx->mask + 1 - waiting);
-		if (wakeup && daq_rx_waiting(rx) >= daq_rx_low(rx))
-			xsk_clear_rx_need_wakeup(q->pool);
-	}
+	if (q->pool)
+		daq_refill_from_socket(q);
+	else if (waiting < DAQ_RX_PAGES)
+		daq_refill_pages(q, min(DAQ_RX_PAGES, rx->mask + 1) - waiting);
 
 	if (rx->posted != posted)
 		daq_queue_doorbell(q, DAQ_QUEUE_RX_PROD, rx->posted);
-	if (daq_rx_waiting(rx) >= daq_rx_low(rx))
-		return true;
-	return q->pool && xsk_uses_need_wakeup(q->pool);
+	return !daq_rx_is_low(rx) || (q->pool && xsk_uses_need_wakeup(q->pool));
 }
 
 static void daq_free_buf(struct daq_queue *q, union daq_rx_buf *buf)
