@@ -833,6 +833,7 @@ static void test_changes(unsigned int every)
 		if (changes[i].make == give_queues)
 			give_queues_back();
 	}
+	delete_other();
 	test_notifiers();
 	delete_other();
 	quiesce();
