@@ -64,7 +64,7 @@ is_told() {
 told_within() {
 	local status=0 took
 
-	wait_for $(($1 / 1000 + 5)) is_told
+	wait_for 20 is_told
 	took=$(((${EPOCHREALTIME/./} - since) / 1000))
 	wait "$capture" || status=$?
 	echo "# told after $took ms, ended after $(((${EPOCHREALTIME/./} - since) / 1000)) ms"

@@ -20,15 +20,9 @@ rounds=${REMOVALS:-$((scale > 1 ? 1 : 2))}
 # half of one for the library to know whether the interface is down or away; the rest is
 # for busy machines.
 patience=3000
-# With the process killed: QEMU may wait for its answer just then.
-patience_killed=8000
 # Behind the virtual machine's IOMMU each page that is unmapped is a message to the card,
-# or an error that QEMU prints, and the interface is not down before the rings' memory is
-# given back.
-if [ -d /sys/kernel/iommu_groups/0 ]; then
-	patience=5000
-	patience_killed=40000
-fi
+# and the interface is not down before the rings' memory is given back.
+[ ! -d /sys/kernel/iommu_groups/0 ] || patience=5000
 
 is_down() {
 	[ "$(<"/sys/class/net/$1/operstate")" != up ]
@@ -73,7 +67,7 @@ gone() {
 killed() {
 	since=${EPOCHREALTIME/./}
 	command_card "$1" die
-	told_within "$patience_killed" "*is down*" && wait_for 5 is_down "$ifname" &&
+	told_within $((patience + 5000)) "*is down*" && wait_for 5 is_down "$ifname" &&
 		unplug "$1" && [ ! -e "/sys/bus/pci/devices/$2" ] &&
 		wait_for 10 command_card "$1" report && plug "$1"
 }
