@@ -133,10 +133,9 @@ test_way killed 0 1
 test_way unplugged 0 1
 test_addresses
 read_memory
-# A channel of a capture has 4 MB, a queue of a card up to 4 MB more. The debug kernel keeps
-# some of what is freed.
+# A channel of a capture has 4 MB, a queue of a card up to 4 MB more.
 check "memory is back: $before kB were available, $memory kB are" \
-	[ $((before - memory)) -lt $((4096 * scale)) ]
+	[ $((before - memory)) -lt 4096 ]
 equal "nobody holds the module" "$(</sys/module/daq/refcnt)" 0
 check "the driver can be unloaded" modprobe -r daq
 finish
