@@ -255,13 +255,17 @@ kernel_arguments() {
 	append+=" ${VM_APPEND-}"
 }
 
-# Where it can keep its state, for its driver forgets it when the guest sleeps. That of
-# serial ports, too, in 7.x: nothing could be written to them any more.
+# add_keeper NAME DEVICE: where it can keep its state, for drivers forget it when the guest
+# sleeps: nothing more comes of folders then, nor in 7.x of serial ports.
+add_keeper() {
+	keepers=$((keepers + 1))
+	qemu+=(-device "pcie-root-port,id=port-$1,chassis=$((100 + keepers))"
+		-device "$2,bus=port-$1,x-pcie-pm-no-soft-reset=on")
+}
+
 add_folder() {
-	folders=$((folders + 1))
-	qemu+=(-fsdev "local,id=$1,path=$2,security_model=none,multidevs=remap$3"
-		-device "pcie-root-port,id=folder-$1,chassis=$((100 + folders))"
-		-device "virtio-9p-pci,fsdev=$1,mount_tag=$1,bus=folder-$1,x-pcie-pm-no-soft-reset=on")
+	qemu+=(-fsdev "local,id=$1,path=$2,security_model=none,multidevs=remap$3")
+	add_keeper "$1" "virtio-9p-pci,fsdev=$1,mount_tag=$1"
 }
 
 # QEMU is at both ends of the socket, so that nobody else has to live as long.
@@ -274,7 +278,7 @@ add_monitor() {
 
 # shellcheck disable=SC2054 # QEMU's commas
 qemu_arguments() {
-	local folder=/repo/${run#"$repo/"} extra folders=0
+	local folder=/repo/${run#"$repo/"} extra keepers=0
 
 	case $accel${VM_CLOCK:+:$VM_CLOCK} in
 	kvm) qemu=(-accel kvm -cpu host) ;;
@@ -291,9 +295,8 @@ qemu_arguments() {
 		-kernel "$kernel" -initrd "$folder/initrd" -append "$append"
 		-serial "file:$folder/console.log"
 		-drive if=none,id=root,format=raw,readonly=on,file=/vm/root.erofs
-		-device virtio-blk-pci,drive=root
-		-device pcie-root-port,id=serial,chassis=100
-		-device virtio-serial-pci,bus=serial,x-pcie-pm-no-soft-reset=on)
+		-device virtio-blk-pci,drive=root)
+	add_keeper serial virtio-serial-pci
 	if [ -n "${tty-}" ]; then
 		qemu+=(-chardev stdio,id=out,signal=off
 			-device virtconsole,chardev=out)
