@@ -7,7 +7,7 @@
 # module in the root file system of the virtual machines, with sanitizers, then the
 # others in virtual machines. The output is KTAP: one test for each file, with its own
 # results inside. The last line counts results, files that did not finish their plan,
-# and machines whose kernel complained.
+# and machines whose kernel complained. Before it is what failed, once more.
 #
 #   --debug  on the debug kernel, after showing that its detectors work. It is many
 #            times slower, so tests that wait or count do so by TEST_SCALE.
@@ -106,6 +106,8 @@ passed=0
 failed=0
 skipped=0
 files=0
+# Of those that failed, with what they said last.
+failures=()
 
 debug=
 if [ "${1-}" = --debug ]; then
@@ -146,18 +148,27 @@ file_result() {
 	fi
 }
 
+# fail WHAT: counts it, and keeps it for the end, with the remarks just before it.
+fail() {
+	local from=$((${#remarks[@]} - 6))
+
+	failed=$((failed + 1))
+	failures+=("# $name${test:+, $test}: $1" "${remarks[@]:from > 0 ? from : 0}")
+	remarks=()
+}
+
 # end_file NAME STATUS: judges a file whose output has been counted.
 end_file() {
 	local why=
 
 	if [ "$plan" != "$results" ]; then
 		why="ended with status $2 after $results results of a plan of ${plan:-none}"
-		failed=$((failed + 1))
+		fail "$why"
 	elif [ "$bad" -ne 0 ]; then
 		why="$bad of $results failed"
 	elif [ "$2" -ne 0 ]; then
 		why="status $2 though nothing failed"
-		failed=$((failed + 1))
+		fail "$why"
 	fi
 	file_result "$1" "$why"
 	test=
@@ -168,21 +179,24 @@ count_line() {
 	'ok '*'# SKIP'*)
 		results=$((results + 1))
 		skipped=$((skipped + 1))
+		remarks=()
 		;;
 	'ok '*)
 		results=$((results + 1))
 		passed=$((passed + 1))
+		remarks=()
 		;;
 	'not ok '*)
 		results=$((results + 1))
 		bad=$((bad + 1))
-		failed=$((failed + 1))
+		fail "$1"
 		;;
 	1..0*)
 		plan=0
 		skipped=$((skipped + 1))
 		;;
 	1..*) plan=${1#1..} ;;
+	*) remarks+=("$1") ;;
 	esac
 }
 
@@ -191,12 +205,12 @@ count_line() {
 show_and_count() {
 	local line
 
-	test='' status='?'
+	test='' status='?' remarks=()
 	while IFS= read -r line; do
 		case $line in
 		'@begin '*)
 			test=${line#@begin }
-			plan='' results=0 bad=0
+			plan='' results=0 bad=0 remarks=()
 			echo "    # Subtest: $test"
 			;;
 		'@end '*)
@@ -207,7 +221,11 @@ show_and_count() {
 			status=${line##* }
 			;;
 		*)
-			[ -z "$test" ] || count_line "$line"
+			if [ -n "$test" ]; then
+				count_line "$line"
+			else
+				remarks+=("$line")
+			fi
 			echo "    $line"
 			;;
 		esac
@@ -215,20 +233,24 @@ show_and_count() {
 	[ -z "$test" ] || end_file "$test" '?'
 }
 
-# show_group JOB LOG COUNT NAME: what the job writes to the log, as it comes, of as many
-# files.
+# show_group JOB LOG COUNT: what the job writes to the log, as it comes, of as many files
+# in the group called name.
 show_group() {
+	local why=
+
 	finished=0
 	show_and_count < <(tail -n +1 -s 0.2 -f --pid="$1" "$2")
 	if [ "$finished" -ne "$3" ]; then
-		failed=$((failed + 1))
-		file_result "$4" "ended with status $status after $finished of $3 files"
+		why="ended with status $status after $finished of $3 files"
 	elif [ "$status" != 0 ]; then
-		failed=$((failed + 1))
-		file_result "$4" "status $status: see above what the kernel or the build said"
+		why="status $status: see above what the kernel or the build said"
+	fi
+	if [ -n "$why" ]; then
+		fail "$why"
+		file_result "$name" "$why"
 	else
 		passed=$((passed + 1))
-		file_result "$4: every file ran, the console is as it has to be" ''
+		file_result "$name: every file ran, the console is as it has to be" ''
 	fi
 }
 
@@ -239,7 +261,7 @@ show_groups() {
 		echo "# $name: $tests"
 		# shellcheck disable=SC2086 # several
 		set -- $tests
-		show_group "$job" "$log" "$#" "$name"
+		show_group "$job" "$log" "$#"
 	done
 }
 
@@ -365,6 +387,7 @@ finish() {
 		echo "# no such test: ${wanted[*]}"
 		failed=1
 	fi
+	[ "${#failures[@]}" -eq 0 ] || printf '%s\n' '# what failed:' "${failures[@]}"
 	echo "$passed passed, $failed failed, $skipped skipped"
 	[ "$failed" -eq 0 ]
 }
