@@ -185,7 +185,7 @@ union daq_rx_buf {
  * @distrusted: the latest of them that made no sense: buffers of theirs may still
  *		be among those from @taken on
  * @unwanted: chunks of dropped packets, to be given back at the end of the poll
- * @unwanted_end: where in @bufs they end
+ * @amid_unwanted: the last packet was dropped, and its frame goes on
  * @buf_len: usable bytes of a buffer
  * @head: offset of the data in a first buffer
  * @head_len: bytes from there that a first buffer can hold
@@ -201,8 +201,8 @@ struct daq_rx_ring {
 	u32 taken;
 	u32 seen;
 	u32 distrusted;
-	u32 unwanted;
-	u32 unwanted_end;
+	struct list_head unwanted;
+	bool amid_unwanted;
 	u32 buf_len;
 	u32 head;
 	u32 head_len;

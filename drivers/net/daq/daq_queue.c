@@ -232,6 +232,8 @@ void daq_queue_start(struct daq_queue *q)
 	rx->taken = 0;
 	rx->seen = 0;
 	rx->distrusted = 0;
+	INIT_LIST_HEAD(&rx->unwanted);
+	rx->amid_unwanted = false;
 	tx->posted = 0;
 	tx->done = 0;
 	tx->inside_packet = false;

@@ -235,12 +235,25 @@ static bool daq_rx_is_low(const struct daq_rx_ring *rx)
 	return daq_rx_waiting(rx) < daq_rx_low(rx);
 }
 
+/*
+ * Whoever wants frames in one piece has posted chunks in the order of addresses. Those of
+ * a frame that a program drops go round together: none come between if it can be helped.
+ */
+static u32 daq_chunks_wanted(const struct daq_queue *q)
+{
+	u32 room = daq_rx_room(&q->rx);
+
+	if (q->rx.amid_unwanted && !daq_rx_is_low(&q->rx))
+		return min(room, q->pool->free_list_cnt);
+	return room;
+}
+
 /* A wake-up is not asked for but when it takes one: each is a system call. */
 static void daq_refill_from_socket(struct daq_queue *q)
 {
 	struct daq_rx_ring *rx = &q->rx;
 
-	daq_refill_chunks(q, daq_rx_room(rx));
+	daq_refill_chunks(q, daq_chunks_wanted(q));
 	if (!xsk_uses_need_wakeup(q->pool))
 		return;
 	if (daq_rx_is_low(rx)) {
@@ -682,33 +695,36 @@ const struct xdp_metadata_ops daq_xdp_metadata_ops = {
 /* The last one first, as in daq_free_bufs(). */
 static void daq_free_unwanted(struct daq_queue *q)
 {
-	struct daq_rx_ring *rx = &q->rx;
+	struct xdp_buff_xsk *chunk, *next;
 
-	for (; rx->unwanted; rx->unwanted--) {
-		u32 i = --rx->unwanted_end & rx->mask;
-
-		xsk_buff_free(rx->bufs[i].xdp);
+	list_for_each_entry_safe_reverse(chunk, next, &q->rx.unwanted, list_node) {
+		list_del_init(&chunk->list_node);
+		xsk_buff_free(&chunk->xdp);
 	}
 }
 
 /*
- * Whoever wants frames in one piece has posted chunks in the order of addresses. Lest
- * frames that a program drops mix them up, all chunks of a poll go back together.
+ * All chunks of a poll go back together, for daq_chunks_wanted(). Those that the kernel
+ * has freed already are on its list.
  */
 static void daq_drop_chunks(struct daq_queue *q, struct xdp_buff *head,
 			    const struct daq_rx_segment *seg)
 {
 	struct daq_rx_ring *rx = &q->rx;
 	struct xdp_buff_xsk *chunk, *next;
+	u32 i;
 
 	list_for_each_entry_safe(chunk, next, &q->pool->xskb_list, list_node)
 		list_del_init(&chunk->list_node);
 	xdp_buff_clear_frags_flag(head);
 
-	if (rx->unwanted_end != rx->taken - seg->bufs)
-		daq_free_unwanted(q);
-	rx->unwanted += seg->bufs;
-	rx->unwanted_end = rx->taken;
+	for (i = 0; i < seg->bufs; i++) {
+		struct xdp_buff *xdp = daq_rx_buf(rx, i - seg->bufs)->xdp;
+
+		chunk = container_of(xdp, struct xdp_buff_xsk, xdp);
+		if (list_empty(&chunk->list_node))
+			list_add_tail(&chunk->list_node, &rx->unwanted);
+	}
 }
 
 static void daq_drop(struct daq_queue *q, struct xdp_buff *xdp,
@@ -928,6 +944,7 @@ int daq_rx_poll(struct daq_queue *q, int budget)
 			bytes += seg.len;
 		}
 		rx->seen++;
+		rx->amid_unwanted = what == DAQ_RX_DROP_XDP && !seg.eof;
 		work += seg.eof;
 	}
 
