@@ -9,7 +9,9 @@
 # it does, and a table of counts at the end.
 #
 # The guests' clocks are virtual: the tests have time-outs of three seconds, which what
-# else the host does has no part in then. Both kernels are at work at the same time.
+# else the host does has no part in then. Each has one processor, for QEMU emulates
+# several in turns then, which take milliseconds. Both kernels are at work at the same
+# time.
 #
 # JOB selects jobs by patterns such as 'xsk-7.3-zc-*', see run-here.sh. Results are in
 # build/conformance, one file for each kernel.
@@ -68,7 +70,7 @@ run_kernel() {
 
 	mapfile -t jobs < <(jobs_of "$1" | select_jobs)
 	[ "${#jobs[@]}" -ne 0 ] || return 0
-	VM_KERNEL=$1 VM_SHARE=$2 VM_CLOCK=virtual exec selftests/vm/run.sh \
+	VM_KERNEL=$1 VM_SHARE=$2 VM_CLOCK=virtual VM_CPUS=1 exec selftests/vm/run.sh \
 		"selftests/conformance/run-here.sh /share ${jobs[*]}" &>"$logs/$1.log"
 }
 
