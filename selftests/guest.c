@@ -206,6 +206,12 @@ unsigned int scaled(unsigned int count)
 	return (count + test_scale() - 1) / test_scale();
 }
 
+void set_moderation(unsigned int frames, unsigned int usecs)
+{
+	if (shell("ethtool -C %s rx-frames %u rx-usecs %u", card_ifname(0), frames, usecs))
+		ktap_die("cannot set the moderation");
+}
+
 void pause_ms(unsigned int ms)
 {
 	usleep(1000 * ms * test_scale());

@@ -67,6 +67,8 @@ void set_formats(unsigned int first, unsigned int last, const struct daq_format 
  */
 void set_lossless_formats(unsigned int first, unsigned int last, const struct daq_format *format);
 void set_source(unsigned int first, unsigned int last, enum daq_source source);
+/* As ethtool -C does it, until somebody else does: the card is not new for each test. */
+void set_moderation(unsigned int frames, unsigned int usecs);
 
 /* Stops all sources and waits until nothing moves any more. */
 void quiesce(void);

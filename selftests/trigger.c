@@ -308,12 +308,6 @@ static void test_change(void)
 	end("change");
 }
 
-static void set_moderation(unsigned int frames, unsigned int usecs)
-{
-	if (shell("ethtool -C %s rx-frames %u rx-usecs %u", card_ifname(CHANNELS), frames, usecs))
-		ktap_die("cannot set the moderation");
-}
-
 /*
  * What is dropped goes round in the order in which it was posted: frames that come are
  * in one piece, also with polls that end inside of frames, and consumers that are late.

@@ -131,12 +131,6 @@ static void wait_dispatch(void)
 
 /* ---- Tests ---- */
 
-static void set_moderation(unsigned int frames, unsigned int usecs)
-{
-	if (shell("ethtool -C %s rx-frames %u rx-usecs %u", card_ifname(0), frames, usecs))
-		ktap_die("cannot set the moderation");
-}
-
 /* What it takes to receive frames: at least @frames, for there may be more at once. */
 static struct counts receive(void (*wait)(void), unsigned int frames)
 {
